@@ -1,0 +1,1 @@
+"""Data that ships with As Worn: pipelines, training recipes and taxonomies. No code."""

@@ -1,0 +1,1 @@
+"""Turns a shop feed into a catalogue."""

@@ -1,0 +1,1 @@
+"""The catalogue: FAISS sub-indexes per type, a product table, generations."""

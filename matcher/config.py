@@ -1,0 +1,133 @@
+"""Settings: frozen dataclasses read from TOML. Defaults live here and nowhere else; unknown keys are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import typing
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+from matcher.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DetectConfig:
+    """Detection. A threshold of None means the one in the bundle's card."""
+
+    score_threshold: float | None = None
+    nms_iou: float | None = None
+    max_garments: int = 40
+    masks: bool = True
+
+
+@dataclass(frozen=True)
+class TrackConfig:
+    """Tracking and when an embedding is computed."""
+
+    high_score: float = 0.5  # boxes above it may start a track
+    match_iou: float = 0.3
+    confirm_frames: int = 2
+    lost_s: float = 0.7  # how long a track without a box is kept
+    refresh_s: float = 1.0  # a known track is embedded again after this time
+    better_view: float = 1.3  # or when its view is this much better than the best so far
+    cut_threshold: float = 0.5  # colour histogram distance 0..1 above which the picture was cut
+
+
+@dataclass(frozen=True)
+class LookupConfig:
+    """Search in the catalogue."""
+
+    k: int = 5
+    top_types: int = 2
+
+
+@dataclass(frozen=True)
+class SettleConfig:
+    """Fusion over time. Thresholds of None mean the calibrated ones in the bundle's card."""
+
+    exact_threshold: float | None = None
+    similar_threshold: float | None = None
+    hysteresis: float = 0.04  # a shown product must be beaten by this much, or fall this far below its tier
+    max_views: int = 8
+    expire_s: float = 5.0
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """All settings of a pipeline; see configs/file.toml."""
+
+    bundle: str = "tiny"
+    backend: str = "onnxruntime"
+    device: str = "cpu"
+    threads: int = 0
+    detect: DetectConfig = field(default_factory=DetectConfig)
+    track: TrackConfig = field(default_factory=TrackConfig)
+    lookup: LookupConfig = field(default_factory=LookupConfig)
+    settle: SettleConfig = field(default_factory=SettleConfig)
+
+
+def load_toml(path: Path | str) -> dict[str, Any]:
+    """Read a TOML file; a bare name like "file.toml" is also looked for among the packaged configs.
+
+    Raises:
+        ConfigError: the file is missing or is not valid TOML.
+    """
+    file = Path(path)
+    packaged = resources.files("configs") / file.name
+    try:
+        text = packaged.read_text("utf-8") if not file.exists() and packaged.is_file() else file.read_text("utf-8")
+        return tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot read the settings {path}: {error}") from error
+
+
+def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
+    """Build a frozen dataclass from a table, nested dataclasses from nested tables.
+
+    Args:
+        cls: the dataclass.
+        table: values by field name.
+        where: for messages, e.g. the file's name.
+
+    Raises:
+        ConfigError: a key that `cls` does not have, or a value of another kind.
+    """
+    hints = typing.get_type_hints(cls)
+    unknown = sorted(set(table) - set(hints))
+    if unknown:
+        raise ConfigError(f"{where}: unknown settings {', '.join(unknown)}; there are {', '.join(hints)}")
+    values = {key: _convert(hints[key], value, f"{where}: {key}") for key, value in table.items()}
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    options = typing.get_args(hint) if typing.get_origin(hint) is not tuple else ()
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where} must be a table")
+        return from_table(hint, value, where)
+    if typing.get_origin(hint) is tuple and isinstance(value, list):
+        return tuple(value)
+    kinds = tuple(k for k in (options or (hint,)) if isinstance(k, type))
+    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kinds and not isinstance(value, kinds):
+        raise ConfigError(f"{where} must be {' or '.join(k.__name__ for k in kinds)}, not {value!r}")
+    return value
+
+
+def load_pipeline_config(path: Path | str) -> PipelineConfig:
+    """Read the settings of a pipeline.
+
+    Raises:
+        ConfigError: the file is missing, not TOML, or has unknown or wrong settings.
+    """
+    return from_table(PipelineConfig, load_toml(path), str(path))

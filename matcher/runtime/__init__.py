@@ -1,0 +1,1 @@
+"""Sessions run a model: named arrays in, named arrays out."""

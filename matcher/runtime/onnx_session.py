@@ -1,0 +1,66 @@
+"""ONNX Runtime backend: the default, on CPU, CUDA or TensorRT."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from matcher.errors import BackendError, BundleError
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+
+
+class OnnxSession:
+    """A model in an ONNX file, run by ONNX Runtime."""
+
+    def __init__(self, path: Path, device: str = "cpu", threads: int = 0) -> None:
+        """Load a model.
+
+        Args:
+            path: the ONNX file.
+            device: cpu, cuda or tensorrt. A device that is missing is an error, never a silent CPU run.
+            threads: threads inside one operator; 0 = as many as this process may use.
+
+        Raises:
+            BackendError: the device's provider is not installed here.
+            BundleError: the file cannot be loaded.
+        """
+        self.provider = _provider(device)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or usable_cores()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Idle threads must not spin: the decoder and the other models need these cores between two calls.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(str(path), sess_options=options, providers=[self.provider])
+        except Exception as error:  # onnxruntime raises its own types, none of them public
+            raise BundleError(f"cannot load {path}: {str(error).splitlines()[0]}") from error
+        if self.provider not in self._session.get_providers():
+            raise BackendError(f"ONNX Runtime could not start {self.provider}; run `asworn doctor` to see why")
+        self.outputs = [output.name for output in self._session.get_outputs()]
+
+    def run(self, **inputs: NDArray) -> dict[str, NDArray]:
+        """Run the model; see `Session.run`."""
+        return dict(zip(self.outputs, self._session.run(None, inputs), strict=True))
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which in a container can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _provider(device: str) -> str:
+    name = PROVIDERS.get(device)
+    if name is None:
+        raise BackendError(f"unknown device {device!r}; choose one of {', '.join(PROVIDERS)}")
+    if name not in ort.get_available_providers():
+        raise BackendError(f"device {device} needs onnxruntime-gpu in place of onnxruntime: see docs/install.md")
+    return name

@@ -1,0 +1,1 @@
+"""Sinks write results."""

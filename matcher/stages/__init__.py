@@ -1,0 +1,1 @@
+"""Stages: each takes `Garments` and returns a new one."""

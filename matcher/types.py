@@ -1,0 +1,202 @@
+"""The values that flow through the pipeline.
+
+Conventions, said once: images are (H, W, 3) uint8 BGR; boxes are float32 xyxy in source pixels; embeddings are
+float32 and L2-normalised; time is `pts * time_base`, an exact Fraction, and seconds are for display.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.errors import StageError
+from matcher.taxonomy import TYPES
+
+NONE, SIMILAR, EXACT = 0, 1, 2  # tiers of a settled decision
+TIERS = ("none", "similar", "exact")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One decoded picture.
+
+    Attributes:
+        image: (H, W, 3) uint8 BGR, upright (rotation metadata applied).
+        pts: presentation time stamp in units of `time_base`.
+        time_base: seconds per unit, exact.
+        source: id of the stream that it came from.
+        index: how many frames of the source were decoded before it.
+    """
+
+    image: NDArray[np.uint8]
+    pts: int = 0
+    time_base: Fraction = Fraction(1, 30)
+    source: str = ""
+    index: int = 0
+
+    @property
+    def timestamp(self) -> Fraction:
+        """Exact time in seconds."""
+        return self.pts * self.time_base
+
+    @property
+    def time(self) -> float:
+        """Time in seconds, for display."""
+        return float(self.timestamp)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.image.shape[1], self.image.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One listing of a shop. `type` is one of `taxonomy.TYPES`; unknown texts are empty, unknown price is None."""
+
+    id: str
+    title: str = ""
+    type: str = ""
+    group_id: str = ""
+    brand: str = ""
+    colour: str = ""
+    gender: str = ""
+    price: float | None = None
+    currency: str = ""
+    availability: str = ""
+    link: str = ""
+    image: str = ""
+
+
+# Column name -> (stage that fills it, trailing shape with None for any size, dtype).
+_COLUMNS: dict[str, tuple[str, tuple[int | None, ...], Any]] = {
+    "xyxy": ("detect", (4,), np.float32),
+    "score": ("detect", (), np.float32),
+    "mask": ("detect (with masks on)", (None, None), np.float32),
+    "type_probs": ("detect", (len(TYPES),), np.float32),
+    "track_id": ("track", (), np.int64),
+    "due": ("track", (), np.bool_),
+    "embedding": ("embed", (None,), np.float32),
+    "product_row": ("look up", (None,), np.int64),
+    "match_score": ("look up", (None,), np.float32),
+    "tier": ("settle", (), np.int64),
+}
+
+
+class Garments:
+    """The garments of one frame as parallel NumPy columns.
+
+    Columns (N rows; a column is None until its stage has run, and reading it then raises `StageError`):
+        xyxy: (N, 4) float32, boxes in source pixels.
+        score: (N,) float32, the detector's confidence.
+        mask: (N, M, M) float32 0..1 over the box.
+        type_probs: (N, T) float32 over `taxonomy.TYPES`; rows sum to 1.
+        track_id: (N,) int64, the same number for the same garment over time; -1 = not tracked yet.
+        due: (N,) bool, rows whose embedding is to be computed in this frame.
+        embedding: (N, D) float32, L2-normalised; a row of zeros where none was computed in this frame.
+        product_row: (N, K) int64 rows of the catalogue, best first; -1 = none.
+        match_score: (N, K) float32 similarity of those products; -1 where there is none.
+        tier: (N,) int64, 0 none, 1 similar, 2 exact.
+
+    Indexing with a boolean mask, a slice or integers filters all columns. Instances are not changed in place:
+    `with_columns` returns a new one.
+    """
+
+    __slots__ = ("_columns",)
+
+    def __init__(self, xyxy: NDArray, score: NDArray | None = None, **columns: NDArray | None) -> None:
+        """Take the columns given and check their shapes.
+
+        Raises:
+            ValueError: a column's length, trailing shape or name is wrong.
+        """
+        xyxy = np.asarray(xyxy, np.float32).reshape(-1, 4)
+        if score is None:
+            score = np.ones(len(xyxy), np.float32)
+        given = {"xyxy": xyxy, "score": score, **columns}
+        self._columns = {name: _check(name, value, len(xyxy)) for name, value in given.items() if value is not None}
+
+    @classmethod
+    def empty(cls) -> Garments:
+        """No garments: every column that `detect` fills is there, with zero rows."""
+        return cls(np.zeros((0, 4)), np.zeros(0), type_probs=np.zeros((0, len(TYPES))))
+
+    def with_columns(self, **columns: NDArray) -> Garments:
+        """A copy that has these columns set."""
+        return Garments(**{**self._columns, **columns})
+
+    def has(self, name: str) -> bool:
+        """Whether the stage that fills this column has run."""
+        return name in self._columns
+
+    def __getattr__(self, name: str) -> NDArray:
+        if name in _COLUMNS:
+            try:
+                return self._columns[name]
+            except KeyError:
+                raise StageError(f"no column {name!r} yet: run the stage '{_COLUMNS[name][0]}' first") from None
+        raise AttributeError(name)
+
+    def __len__(self) -> int:
+        return len(self._columns["xyxy"])
+
+    def __getitem__(self, rows: NDArray | slice | list[int] | int) -> Garments:
+        if isinstance(rows, (int, np.integer)):
+            rows = [rows]
+        return Garments(**{name: column[rows] for name, column in self._columns.items()})
+
+    def __iter__(self) -> Iterator[Garments]:
+        """Each row as a `Garments` of length 1."""
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"Garments({len(self)} rows: {', '.join(self._columns)})"
+
+    @property
+    def type_id(self) -> NDArray[np.int64]:
+        """(N,) the likeliest type of each row."""
+        return self.type_probs.argmax(1) if len(self) else np.zeros(0, np.int64)
+
+    @property
+    def type_score(self) -> NDArray[np.float32]:
+        """(N,) probability of the likeliest type."""
+        return self.type_probs.max(1) if len(self) else np.zeros(0, np.float32)
+
+    @property
+    def type_names(self) -> list[str]:
+        """Name of the likeliest type of each row."""
+        return [TYPES[i] for i in self.type_id]
+
+    @property
+    def best_score(self) -> NDArray[np.float32]:
+        """(N,) similarity of the best product, -1 where there is none."""
+        return self.match_score[:, 0] if self.match_score.shape[1] else np.full(len(self), -1, np.float32)
+
+
+def _check(name: str, value: NDArray, rows: int) -> NDArray:
+    if name not in _COLUMNS:
+        raise ValueError(f"no column is called {name!r}; the columns are {', '.join(_COLUMNS)}")
+    _, trailing, dtype = _COLUMNS[name]
+    array = np.asarray(value, dtype)
+    fits = array.ndim == 1 + len(trailing) and all(
+        want is None or want == got for want, got in zip(trailing, array.shape[1:], strict=True)
+    )
+    if not fits or len(array) != rows:
+        expected = ", ".join(str(rows) if i == 0 else str(t or "any") for i, t in enumerate((rows, *trailing)))
+        raise ValueError(f"column {name!r} must have shape ({expected}), got {array.shape}")
+    return array
+
+
+def product_fields() -> tuple[str, ...]:
+    """Names of the fields of `Product`, in order."""
+    return tuple(field.name for field in fields(Product))
+
+
+def with_type(product: Product, type_name: str) -> Product:
+    """The product with another type."""
+    return replace(product, type=type_name)

@@ -1,0 +1,1 @@
+"""Draws a small shop, the people who wear its clothes, and the truth about both."""

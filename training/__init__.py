@@ -1,0 +1,1 @@
+"""Training of As Worn's models: data, networks, losses, evaluation, export to bundles."""
