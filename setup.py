@@ -1,0 +1,61 @@
+"""Packaging of As Worn. The runtime is light; training and the heavier backends are extras."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "matcher/__init__.py").read_text(encoding="utf-8")).group(1)
+
+RUNTIME = [
+    "numpy>=1.26",
+    "scipy>=1.11",
+    "opencv-python-headless>=4.9",
+    "av>=14",
+    "onnxruntime>=1.18",
+    "faiss-cpu>=1.8",
+    "pycocotools>=2.0.8",
+    "jinja2>=3.1",
+    "typer>=0.15",
+    "rich>=13",
+]
+TRAIN = ["torch>=2.4", "torchvision>=0.19", "onnx>=1.17", "onnxscript>=0.3", "pytorch-metric-learning>=2.6"]
+DEV = ["pytest>=8", "ruff>=0.8", "import-linter>=2.1"]
+
+setup(
+    name="asworn",
+    version=VERSION,
+    description="Finds the shop listing for the clothes in any video, while it plays",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8") if (HERE / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["matcher*", "indexer*", "training*", "benchmarks*", "configs*"]),
+    package_data={
+        "matcher": ["bundles/*/*", "sinks/*.html", "sinks/*.css", "sinks/*.js", "py.typed"],
+        "configs": ["*.toml", "taxonomies/*.toml"],
+    },
+    install_requires=RUNTIME,
+    extras_require={"train": TRAIN, "dev": DEV + TRAIN},
+    entry_points={
+        "console_scripts": ["asworn=matcher.cli.main:main"],
+        "asworn.commands": [
+            "index=indexer.cli:index",
+            "train=training.cli:train",
+            "export=training.cli:export",
+            "eval=training.cli_eval:app",
+            "demo=benchmarks.demo:demo",
+            "bench=benchmarks.cli:bench",
+        ],
+    },
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Multimedia :: Video",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+    ],
+)
