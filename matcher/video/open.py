@@ -1,0 +1,21 @@
+"""Picks the source that fits what the user named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matcher.video.pyav import PyAVSource
+from matcher.video.source import VideoSource
+
+
+def open_video(source: str | Path, timeout_s: float = 10.0) -> VideoSource:
+    """Open a video for reading, as a context manager.
+
+    Args:
+        source: path of a video file, or an address such as https:// or rtmp://.
+        timeout_s: for addresses: how long to wait for the connection, and for each read.
+
+    Raises:
+        MediaError: it cannot be found, opened or decoded.
+    """
+    return PyAVSource(source, timeout_s)
