@@ -21,21 +21,24 @@ class DetectConfig:
 
     score_threshold: float | None = None
     nms_iou: float | None = None
+    same_garment_iou: float = 0.8  # boxes of two types of one slot that overlap more are one garment
     max_garments: int = 40
     masks: bool = True
 
 
 @dataclass(frozen=True)
 class TrackConfig:
-    """Tracking and when an embedding is computed."""
+    """Tracking and when an embedding is computed. A high_score of None means the detector's threshold."""
 
-    high_score: float = 0.5  # boxes above it may start a track
-    match_iou: float = 0.3
+    high_score: float | None = None  # boxes above it may start a track
+    low_score: float = 0.15  # boxes between the two may only continue one
+    match_iou: float = 0.3  # of boxes grown by a fifth on each side, so that small things can be followed
     confirm_frames: int = 2
     lost_s: float = 0.7  # how long a track without a box is kept
     refresh_s: float = 1.0  # a known track is embedded again after this time
     better_view: float = 1.3  # or when its view is this much better than the best so far
-    cut_threshold: float = 0.5  # colour histogram distance 0..1 above which the picture was cut
+    max_due: int = 4  # embeddings in one frame at most; the others wait for the next one
+    cut_threshold: float = 0.4  # difference 0..1 of two pictures above which there was a cut between them
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class LookupConfig:
 
     k: int = 5
     top_types: int = 2
+    refresh_s: float = 0.0  # how often to look for a new generation of the catalogue; 0 = never
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class PipelineConfig:
     bundle: str = "tiny"
     backend: str = "onnxruntime"
     device: str = "cpu"
-    threads: int = 0
+    threads: int = 0  # inside one operator; 0 = all cores that the process may use
+    classify: bool = True
     detect: DetectConfig = field(default_factory=DetectConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
     lookup: LookupConfig = field(default_factory=LookupConfig)

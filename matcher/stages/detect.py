@@ -1,0 +1,154 @@
+"""Detection: a picture in, boxes, types and masks out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.boxes import clip, fit, iou, nms
+from matcher.bundle import Bundle
+from matcher.config import DetectConfig
+from matcher.stages.models import Runtime, image_of
+from matcher.taxonomy import SLOTS, TYPES
+from matcher.types import Frame, Garments
+
+_SLOT_NAMES = sorted(set(SLOTS.values()))
+SLOT_OF_TYPE = np.array([_SLOT_NAMES.index(SLOTS[name]) for name in TYPES])
+# Two boxes that coincide this well are one thing, whatever their types.
+SAME_THING_IOU = 0.92
+PYRAMID = ("p3", "p4", "p5")
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """What the network says about one picture: P boxes in its own pixels, (P, T) type scores, the pyramid's maps."""
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    pyramid: dict[str, NDArray[np.float32]]
+    scale: tuple[float, float]
+
+
+class Detector:
+    """Finds garments in one picture. Holds no state between pictures; safe to call from several threads."""
+
+    def __init__(self, bundle: Bundle, config: DetectConfig | None = None, runtime: Runtime | None = None) -> None:
+        """Load the detector and, unless the settings turn masks off, its mask head.
+
+        Raises:
+            BundleError: the bundle has no detector, or a file cannot be loaded.
+            BackendError: the backend or the device is not installed.
+        """
+        self.config = config or DetectConfig()
+        runtime = runtime or Runtime()
+        card = bundle.model("detector")
+        self._short_side, self._max_side = card["input"]["short_side"], card["input"]["max_side"]
+        self._stride = card["input"].get("stride", 32)
+        self.threshold = _first(self.config.score_threshold, card.get("score_threshold"), 0.5)
+        self._nms_iou = _first(self.config.nms_iou, card.get("nms_iou"), 0.5)
+        self._mask_size = card.get("mask_size", 28)
+        self._session = runtime.load(bundle, "detector")
+        self._masks = runtime.load(bundle, "detector", "mask_file") if self.config.masks else None
+
+    def __call__(self, frame: Frame | NDArray[np.uint8], threshold: float | None = None) -> Garments:
+        """Find the garments of a picture, one row for each garment.
+
+        Args:
+            frame: the picture, (H, W, 3) uint8 BGR.
+            threshold: least score; the configured one when None.
+
+        Returns:
+            Columns xyxy, score (probability of the best type), type_probs (rows sum to 1), and mask unless masks
+            are off; best first.
+        """
+        image = image_of(frame)
+        found = self._propose(image)
+        rows, types = self._candidates(found, self.threshold if threshold is None else threshold)
+        keep = resolve(found.boxes[rows], types, rows, self.config.same_garment_iou)[: self.config.max_garments]
+        rows, types = rows[keep], types[keep]
+        scores = found.scores[rows]
+        return self._garments(image, found, rows, types, scores / np.maximum(scores.sum(1, keepdims=True), 1e-9))
+
+    def candidates(
+        self, image: Frame | NDArray[np.uint8], threshold: float = 0.05, limit: int = 100, masks: bool = True
+    ) -> Garments:
+        """Every (box, type) pair above a threshold after suppression within types, for measuring average precision.
+
+        Args:
+            image: (H, W, 3) uint8 BGR.
+            threshold: least probability.
+            limit: most rows.
+            masks: whether to compute masks (if the settings have them on).
+
+        Returns:
+            As from a call, but with one row for each pair: `type_probs` is 1 at the pair's type, score is its
+            probability.
+        """
+        image = image_of(image)
+        found = self._propose(image)
+        rows, types = (part[:limit] for part in self._candidates(found, threshold))
+        return self._garments(image, found, rows, types, np.eye(len(TYPES), dtype=np.float32)[types], masks)
+
+    def _propose(self, image: NDArray[np.uint8]) -> Proposals:
+        canvas, scale = fit(image, self._short_side, self._max_side, self._stride)
+        output = self._session.run(image=canvas[None])
+        return Proposals(output["boxes"], output["scores"], {name: output[name] for name in PYRAMID}, scale)
+
+    def _candidates(self, found: Proposals, threshold: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Proposal and type of each pair that survives suppression within its type, best first."""
+        rows, types = np.nonzero(found.scores >= threshold)
+        keep = nms(found.boxes[rows], found.scores[rows, types], types, self._nms_iou)
+        return rows[keep], types[keep]
+
+    def _garments(
+        self,
+        image: NDArray[np.uint8],
+        found: Proposals,
+        rows: NDArray[np.int64],
+        types: NDArray[np.int64],
+        type_probs: NDArray[np.float32],
+        masks: bool = True,
+    ) -> Garments:
+        height, width = image.shape[:2]
+        boxes = found.boxes[rows].reshape(-1, 4)
+        xyxy = clip(boxes / np.array(found.scale * 2, np.float32), width, height)
+        mask = self._mask(found, boxes, types) if masks and self._masks is not None else None
+        return Garments(xyxy, found.scores[rows, types], type_probs=type_probs, mask=mask)
+
+    def _mask(self, found: Proposals, boxes: NDArray[np.float32], types: NDArray[np.int64]) -> NDArray[np.float32]:
+        if not len(boxes):
+            return np.zeros((0, self._mask_size, self._mask_size), np.float32)
+        inputs = {"boxes": boxes.astype(np.float32), "labels": types.astype(np.int64)}
+        return self._masks.run(**found.pyramid, **inputs)["masks"]
+
+
+def resolve(
+    xyxy: NDArray[np.float32], types: NDArray[np.int64], proposal: NDArray[np.int64], limit: float
+) -> NDArray[np.int64]:
+    """Keep one of several candidates that are one garment seen as different types.
+
+    Two are one garment if they come from one proposal, nearly coincide, or are of types of one slot and overlap.
+
+    Args:
+        xyxy: (N, 4) boxes, best first.
+        types: (N,) type ids.
+        proposal: (N,) which box of the network each comes from.
+        limit: IoU above which types of one slot are one garment.
+
+    Returns:
+        Indices kept, best first, int64.
+    """
+    overlap, slots = iou(xyxy, xyxy), SLOT_OF_TYPE[types]
+    same = (overlap > limit) & (slots[:, None] == slots[None, :])
+    same |= (overlap > SAME_THING_IOU) | (proposal[:, None] == proposal[None, :])
+    kept: list[int] = []
+    for i in range(len(xyxy)):
+        if not same[i, kept].any():
+            kept.append(i)
+    return np.array(kept, np.int64)
+
+
+def _first(*values: float | None) -> float:
+    return next(value for value in values if value is not None)

@@ -1,0 +1,65 @@
+"""Embedding: one vector for each garment, near to those of other pictures of the same product."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.boxes import crop_square, mask_on_crop
+from matcher.bundle import Bundle
+from matcher.stages.models import Runtime, image_of
+from matcher.types import Frame, Garments
+
+
+class Embedder:
+    """Computes embeddings of the garments of one picture in one batch."""
+
+    def __init__(self, bundle: Bundle, runtime: Runtime | None = None) -> None:
+        """Load the embedder.
+
+        Raises:
+            BundleError: the bundle has no embedder, or its file cannot be loaded.
+            BackendError: the backend or the device is not installed.
+        """
+        card = bundle.model("embedder")
+        self.dimension: int = card["dimension"]
+        self._size, self._margin = card["input"]["size"], card["input"]["margin"]
+        self._uses_mask = card["input"].get("mask", True)
+        self._session = (runtime or Runtime()).load(bundle, "embedder")
+
+    def __call__(self, frame: Frame | NDArray[np.uint8], garments: Garments) -> Garments:
+        """Fill `embedding` for the rows with `due` set, or for all where that column is absent; zeros elsewhere.
+
+        Args:
+            frame: the picture, (H, W, 3) uint8 BGR.
+            garments: needs xyxy; a mask is used where there is one.
+        """
+        rows = np.flatnonzero(garments.due) if garments.has("due") else np.arange(len(garments))
+        embedding = np.zeros((len(garments), self.dimension), np.float32)
+        if len(rows):
+            mask = garments.mask[rows] if garments.has("mask") else None
+            embedding[rows] = self.embed(image_of(frame), garments.xyxy[rows], mask)
+        return garments.with_columns(embedding=embedding)
+
+    def embed(
+        self, image: NDArray[np.uint8], xyxy: NDArray[np.float32], mask: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Embeddings of boxes of one picture.
+
+        Args:
+            image: (H, W, 3) uint8 BGR.
+            xyxy: (N, 4) boxes.
+            mask: (N, M, M) 0..1 over the boxes; None = all of the box is garment.
+
+        Returns:
+            (N, D) float32, L2-normalised.
+        """
+        if not len(xyxy):
+            return np.zeros((0, self.dimension), np.float32)
+        if mask is None:
+            mask = np.ones((len(xyxy), 2, 2), np.float32)
+        inputs = {"crops": np.stack([crop_square(image, box, self._size, self._margin) for box in xyxy])}
+        if self._uses_mask:
+            pairs = zip(mask, xyxy, strict=True)
+            inputs["masks"] = np.stack([mask_on_crop(one, box, self._size, self._margin) for one, box in pairs])
+        return self._session.run(**inputs)["embedding"]
