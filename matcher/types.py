@@ -201,9 +201,11 @@ class Garments:
             StageError: the stage "look up" has not run.
         """
         rows = self.product_row[self._only()]
-        if self._products is None or not len(rows) or rows[0] < 0:
-            return None
-        return self._products(int(rows[0]))
+        return self.listing(int(rows[0])) if len(rows) else None
+
+    def listing(self, product_row: int) -> Product | None:
+        """The product of a catalogue row; None for -1 and where no catalogue was attached (`with_products`)."""
+        return self._products(product_row) if self._products is not None and product_row >= 0 else None
 
     def _only(self) -> int:
         if len(self) != 1:

@@ -12,8 +12,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from matcher.errors import MediaError
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 MAX_PIXELS = 100_000_000
+# Pillow warns of large and of slightly odd files; what we refuse is decided below. Set once: threads read pictures.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def read_image(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -35,13 +37,11 @@ def read_image(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> NDAr
     name = "the picture" if isinstance(source, bytes) else str(source)
     file = io.BytesIO(source) if isinstance(source, bytes) else Path(source)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large or odd files; the limit below is ours
-            with Image.open(file, formats=FORMATS) as image:
-                _check_size(image.size, max_pixels, name)
-                rgb = _to_rgb(ImageOps.exif_transpose(image))
+        with Image.open(file, formats=FORMATS) as image:
+            _check_size(image.size, max_pixels, name)
+            rgb = _to_rgb(ImageOps.exif_transpose(image))
         return np.ascontiguousarray(np.asarray(rgb)[:, :, ::-1])
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise MediaError(f"{name}: no such file") from None
     except UnidentifiedImageError:
         raise MediaError(f"{name}: not a picture that can be read here; give JPEG, PNG or WebP") from None
