@@ -1,0 +1,149 @@
+"""One generation in memory: it never changes, so any number of threads may search it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.bundle import sha256_of
+from matcher.catalog import table as product_table
+from matcher.catalog.filters import Filters
+from matcher.catalog.kinds import kind_of, read_index
+from matcher.catalog.manifest import NAME as MANIFEST
+from matcher.catalog.manifest import Manifest, read_manifest, verify_file
+from matcher.catalog.subindex import SubIndex, nothing
+from matcher.catalog.table import Table
+from matcher.errors import CatalogError
+from matcher.taxonomy import TYPES
+from matcher.types import Product
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A loaded generation.
+
+    Attributes:
+        folder: where it was read from; it may be gone since.
+        manifest: what it holds.
+        hash: SHA-256 of the manifest, and so of all the content.
+        table: the products.
+        types: type name -> its vectors; types without products are absent.
+    """
+
+    folder: Path
+    manifest: Manifest
+    hash: str
+    table: Table
+    types: dict[str, SubIndex]
+
+    @classmethod
+    def load(cls, folder: Path) -> Generation:
+        """Read a generation and verify every file that is used.
+
+        Raises:
+            CatalogError: a file is damaged, or the parts contradict one another.
+            FileNotFoundError: a file is missing, e.g. because the generation was removed meanwhile.
+        """
+        manifest = read_manifest(folder)
+        table = Table(verify_file(folder, manifest, product_table.NAME))
+        if len(table) != manifest.products:
+            raise CatalogError(f"{folder} has {len(table)} products, not {manifest.products}; rebuild the catalogue")
+        types = {name: _load_type(folder, manifest, table, name) for name in manifest.types}
+        return cls(folder, manifest, sha256_of(folder / MANIFEST), table, types)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def search(
+        self,
+        embeddings: NDArray[np.float32],
+        type_probs: NDArray[np.float32],
+        k: int = 5,
+        top_types: int = 2,
+        filters: Filters | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """See `Catalog.search`."""
+        if not len(embeddings):
+            return nothing(0, k)
+        queries, probs = self._checked(embeddings, type_probs, k)
+        allowed = None if filters is None or filters.is_empty else self.table.allowed(filters)
+        usable = np.isfinite(queries).all(1) & queries.any(1)
+        wanted = _top(probs, top_types) & usable[:, None]
+        # One slot of k answers per searched type; merged at the end.
+        found = [nothing(len(queries), k)]
+        for name, sub in self.types.items():
+            asking = np.flatnonzero(wanted[:, TYPES.index(name)])
+            if len(asking):
+                rows, scores = nothing(len(queries), k)
+                rows[asking], scores[asking] = sub.search(queries[asking], k, allowed)
+                found.append((rows, scores))
+        return _merge(found, k)
+
+    def _checked(self, embeddings: NDArray, type_probs: NDArray, k: int) -> tuple[NDArray, NDArray]:
+        queries = np.ascontiguousarray(embeddings, np.float32)
+        probs = np.asarray(type_probs, np.float32)
+        dimension = self.manifest.dimension
+        if queries.shape != (len(queries), dimension) or probs.shape != (len(queries), len(TYPES)) or k < 1:
+            raise ValueError(
+                f"a search needs embeddings (N, {dimension}), type_probs (N, {len(TYPES)}) and k > 0,"
+                f" got {queries.shape}, {probs.shape} and {k}"
+            )
+        return queries, probs
+
+    def product(self, row: int) -> Product | None:
+        """The product of a row; None for -1.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        return None if row == -1 else self.table.product(int(row))
+
+    def products(self, rows: Iterable[int]) -> list[Product | None]:
+        """The products of several rows; None for each -1."""
+        return [self.product(row) for row in rows]
+
+    def reconstruct(self, row: int) -> NDArray[np.float32]:
+        """(M, D) the stored vectors of a product; none for a row that does not exist."""
+        vectors = [self.vector(type_name, position) for type_name, position in self.table.places(int(row))]
+        return np.array(vectors, np.float32).reshape(-1, self.manifest.dimension)
+
+    def vector(self, type_name: str, position: int) -> NDArray[np.float32]:
+        """(D,) the stored vector at a position of a type's sub-index."""
+        sub = self.types[type_name]
+        return sub.kind.vectors(sub.index, np.array([position]))[0]
+
+
+def _load_type(folder: Path, manifest: Manifest, table: Table, name: str) -> SubIndex:
+    if name not in TYPES:
+        raise CatalogError(f"the manifest of {folder} names the unknown type {name}; rebuild the catalogue")
+    try:
+        section = manifest.types[name]
+        index = read_index(verify_file(folder, manifest, section["file"]))
+        count = section["vectors"]
+    except (KeyError, TypeError):
+        raise CatalogError(f"the manifest of {folder} is damaged at {name}; rebuild the catalogue") from None
+    kind, owners = kind_of(manifest.kind), table.owners(name)
+    if not kind.check(index, count, manifest.dimension) or len(owners) != count:
+        raise CatalogError(f"{folder / section['file']} does not fit the manifest; rebuild the catalogue")
+    return SubIndex(kind, index, owners)
+
+
+def _top(probs: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
+    """(N, T) the `count` likeliest types of each row; equal ones in the order of `TYPES`, impossible ones never."""
+    probs = np.nan_to_num(probs)
+    order = np.argsort(-probs, axis=1, kind="stable")[:, :count]
+    result = np.zeros(probs.shape, bool)
+    np.put_along_axis(result, order, True, 1)
+    return result & (probs > 0)
+
+
+def _merge(found: list[tuple[NDArray, NDArray]], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    rows = np.concatenate([rows for rows, _ in found], 1)
+    scores = np.concatenate([scores for _, scores in found], 1)
+    # "None" sorts after every product, also after one whose score is -1; equal scores are ordered by row.
+    order = np.lexsort((rows, -scores, rows < 0), axis=1)[:, :k]
+    return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)

@@ -1,0 +1,119 @@
+"""The manifest of a generation: what is in it, which embedder made it, and the hash of every file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matcher.bundle import sha256_of
+from matcher.errors import CatalogError
+
+FORMAT = 1
+NAME = "manifest.json"
+_MAX_BYTES = 4 << 20
+_REQUIRED = {
+    "generation": int,
+    "embedder": str,
+    "bundle": str,
+    "dimension": int,
+    "kind": str,
+    "products": int,
+    "vectors": int,
+    "types": dict,
+    "files": dict,
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `manifest.json` says.
+
+    Attributes:
+        generation: its number.
+        embedder: SHA-256 of the embedder's weights.
+        bundle: name of the bundle, for people.
+        dimension: length D of the vectors.
+        kind: of the sub-indexes, e.g. "flat".
+        products: how many.
+        vectors: how many, over all types.
+        types: type name -> {"file", "products", "vectors"}; types without products are left out.
+        files: file name -> SHA-256.
+        created: when, in UTC, ISO 8601.
+    """
+
+    generation: int
+    embedder: str
+    bundle: str
+    dimension: int
+    kind: str
+    products: int
+    vectors: int
+    types: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    created: str = ""
+    format: int = FORMAT
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Path:
+    """Write the manifest of a folder and return its path."""
+    path = folder / NAME
+    path.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a generation.
+
+    Raises:
+        CatalogError: it is not valid, or of another format.
+        FileNotFoundError: there is none.
+    """
+    path = folder / NAME
+    if path.stat().st_size > _MAX_BYTES:
+        raise CatalogError(f"{path} is too large to be a manifest; rebuild the catalogue")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CatalogError(f"{path} is damaged ({error}); rebuild the catalogue") from error
+    return _parse(path, content)
+
+
+def _parse(path: Path, content: Any) -> Manifest:
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise CatalogError(f"{path} is of format {found}, this version reads format {FORMAT}; rebuild the catalogue")
+    wrong = [name for name, kind in _REQUIRED.items() if not isinstance(content.get(name), kind)]
+    if wrong:
+        raise CatalogError(f"{path} lacks {', '.join(wrong)}; rebuild the catalogue")
+    try:
+        return Manifest(**content)
+    except TypeError as error:
+        raise CatalogError(f"{path} is damaged ({error}); rebuild the catalogue") from error
+
+
+def file_path(folder: Path, name: str) -> Path:
+    """Path of a file that the manifest names; a name that leaves the folder is refused.
+
+    Raises:
+        CatalogError: the name has a folder part.
+    """
+    if not isinstance(name, str) or Path(name).name != name or "\\" in name:
+        raise CatalogError(f"the manifest of {folder} names a file outside its folder: {name}")
+    return folder / name
+
+
+def verify_file(folder: Path, manifest: Manifest, name: str) -> Path:
+    """Path of a file whose bytes are the ones that the manifest tells.
+
+    Raises:
+        CatalogError: the file is not listed or has another SHA-256.
+        FileNotFoundError: it is missing.
+    """
+    path = file_path(folder, name)
+    if name not in manifest.files:
+        raise CatalogError(f"the manifest of {folder} has no hash of {name}; rebuild the catalogue")
+    if sha256_of(path) != manifest.files[name]:
+        raise CatalogError(f"{path} is damaged: its SHA-256 is not the one in the manifest; rebuild the catalogue")
+    return path

@@ -1,0 +1,178 @@
+"""The product table of a generation: a SQLite file, written once, then only read.
+
+`product.row` is the product's row number, which searches return. `vector` says, for each type, which product and
+which picture the vector at each position of that type's sub-index belongs to.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.catalog.filters import Filters
+from matcher.errors import CatalogError
+from matcher.taxonomy import TYPES
+from matcher.types import Product, product_fields
+
+NAME = "products.sqlite"
+_FIELDS = product_fields()
+_COLUMNS = ", ".join(_FIELDS)
+_SCHEMA = f"""
+CREATE TABLE product (row INTEGER PRIMARY KEY,
+    {", ".join(f"{name} {'REAL' if name == 'price' else 'TEXT NOT NULL'}" for name in _FIELDS)});
+CREATE TABLE vector (type INTEGER NOT NULL, position INTEGER NOT NULL, row INTEGER NOT NULL REFERENCES product,
+    image TEXT NOT NULL, content TEXT NOT NULL, localised TEXT NOT NULL, x0 REAL, y0 REAL, x1 REAL, y1 REAL,
+    type_probs BLOB, PRIMARY KEY (type, position)) WITHOUT ROWID;
+"""
+# Indexes after the rows: filling a table that has none is several times faster.
+_INDEXES = """
+CREATE UNIQUE INDEX product_id ON product (id);
+CREATE INDEX vector_row ON vector (row);
+CREATE INDEX vector_content ON vector (content);
+"""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a vector came from.
+
+    Attributes:
+        image: the picture as the feed names it.
+        content: key of what was embedded (picture, weights, type asked for); equal keys give equal vectors.
+        localised: "detector" when the garment was found in the picture, "whole" when all of it was taken.
+        xyxy: the box in pixels of the picture.
+        type_probs: (T,) float32 over `taxonomy.TYPES`, or None.
+    """
+
+    image: str = ""
+    content: str = ""
+    localised: str = ""
+    xyxy: tuple[float, float, float, float] | None = None
+    type_probs: NDArray[np.float32] | None = None
+
+
+class TableWriter:
+    """Fills the table of a generation that is being written."""
+
+    def __init__(self, path: Path) -> None:
+        """Create the file; there must be none."""
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        # A file that is thrown away when anything fails needs no journal; it is synced once, when it is complete.
+        self._connection.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {_SCHEMA} BEGIN")
+
+    def add(self, row: int, product: Product, type_id: int, first: int, origins: Sequence[Origin]) -> None:
+        """Add a product and its vectors, which stand at positions first, first + 1, ... of the type's sub-index."""
+        values = [getattr(product, name) for name in _FIELDS]
+        self._connection.execute(f"INSERT INTO product VALUES (?{', ?' * len(_FIELDS)})", [row, *values])
+        rows = [(type_id, first + i, row, *_origin_values(origin)) for i, origin in enumerate(origins)]
+        self._connection.executemany("INSERT INTO vector VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def close(self, finish: bool) -> None:
+        """Close the file; with `finish`, after writing everything and the indexes."""
+        if finish:
+            self._connection.execute("COMMIT")
+            self._connection.executescript(f"{_INDEXES} ANALYZE")
+        self._connection.close()
+
+
+def _origin_values(origin: Origin) -> tuple[object, ...]:
+    probs = origin.type_probs
+    blob = None if probs is None else np.asarray(probs, "<f4").tobytes()
+    return (origin.image, origin.content, origin.localised, *(origin.xyxy or (None,) * 4), blob)
+
+
+class Table:
+    """Read access. Safe to use from several threads: one connection, one lock.
+
+    The connection stays open, so that a generation whose folder is removed meanwhile can still be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file for reading only.
+
+        Raises:
+            CatalogError: it is not such a table.
+        """
+        self._lock = threading.Lock()
+        self._path = path
+        # immutable: nobody writes a finished generation, so no lock files appear beside it.
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        try:
+            self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            weakref.finalize(self, self._connection.close)
+            self._connection.execute("PRAGMA trusted_schema=OFF")
+            self._count = self._connection.execute("SELECT count(*) FROM product").fetchone()[0]
+        except sqlite3.Error as error:
+            raise CatalogError(f"{path} cannot be read ({error}); rebuild the catalogue") from error
+        self.product = lru_cache(maxsize=4096)(self._product)
+        self.allowed = lru_cache(maxsize=16)(self._allowed)
+
+    def __len__(self) -> int:
+        """Number of products."""
+        return self._count
+
+    def _query(self, sql: str, values: Iterable[object] = ()) -> list[tuple]:
+        with self._lock:
+            try:
+                return self._connection.execute(sql, tuple(values)).fetchall()
+            except sqlite3.Error as error:
+                raise CatalogError(f"{self._path} cannot be read ({error}); rebuild the catalogue") from error
+
+    def _product(self, row: int) -> Product:
+        found = self._query(f"SELECT {_COLUMNS} FROM product WHERE row = ?", [row])
+        if not found:
+            raise IndexError(f"the catalogue has no product row {row}; rows are 0 to {len(self) - 1}")
+        return Product(*found[0])
+
+    def row_of(self, product_id: str) -> int | None:
+        """Row of the product with that id; None when there is none."""
+        found = self._query("SELECT row FROM product WHERE id = ?", [product_id])
+        return found[0][0] if found else None
+
+    def _allowed(self, filters: Filters) -> NDArray[np.bool_]:
+        """(P,) which products the filters let through."""
+        condition, values = filters.where()
+        rows = [row for (row,) in self._query(f"SELECT row FROM product WHERE {condition}", values)]
+        result = np.zeros(len(self), bool)
+        result[rows] = True
+        result.flags.writeable = False  # it is cached and shared
+        return result
+
+    def owners(self, type_name: str) -> NDArray[np.int64]:
+        """(M,) product row of the vector at each position of a type's sub-index.
+
+        Raises:
+            CatalogError: the positions are not 0, 1, 2, ... or a product is missing.
+        """
+        found = self._query(
+            "SELECT position, row FROM vector WHERE type = ? ORDER BY position", [TYPES.index(type_name)]
+        )
+        pairs = np.array(found, np.int64).reshape(-1, 2)
+        in_order = np.array_equal(pairs[:, 0], np.arange(len(pairs)))
+        if not in_order or (len(pairs) and not 0 <= pairs[:, 1].min() <= pairs[:, 1].max() < len(self)):
+            raise CatalogError(f"{self._path} is inconsistent about {type_name}; rebuild the catalogue")
+        return pairs[:, 1]
+
+    def places(self, row: int) -> list[tuple[str, int]]:
+        """(type name, position in that sub-index) of each vector of a product."""
+        found = self._query("SELECT type, position FROM vector WHERE row = ? ORDER BY type, position", [row])
+        return [(TYPES[type_id], position) for type_id, position in found]
+
+    def find_content(self, content: str) -> tuple[str, int, Origin] | None:
+        """Type name, position and origin of a vector with that content key; None when there is none."""
+        columns = "type, position, image, content, localised, x0, y0, x1, y1, type_probs"
+        found = self._query(f"SELECT {columns} FROM vector WHERE content = ? LIMIT 1", [content])
+        if not found:
+            return None
+        type_id, position, image, key, localised, *box, blob = found[0]
+        probs = None if blob is None or len(blob) != 4 * len(TYPES) else np.frombuffer(blob, "<f4").astype(np.float32)
+        xyxy = None if None in box else tuple(box)
+        return TYPES[type_id], position, Origin(image, key, localised, xyxy, probs)

@@ -1,0 +1,229 @@
+"""Writing a catalogue: a generation is built in a folder of its own and becomes current in one step, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.bundle import sha256_of
+from matcher.catalog import folder
+from matcher.catalog import table as product_table
+from matcher.catalog.kinds import kind_of, write_index
+from matcher.catalog.lock import WriterLock
+from matcher.catalog.manifest import Manifest, file_path, write_manifest
+from matcher.catalog.table import Origin, TableWriter
+from matcher.errors import CatalogError
+from matcher.taxonomy import TYPE_IDS, TYPES
+from matcher.types import Product
+
+
+class CatalogWriter:
+    """Writes one new generation. A context manager: what was not committed is removed without a trace.
+
+    Example:
+        >>> with CatalogWriter("shop.catalog", 192, bundle.embedder_hash) as writer:  # doctest: +SKIP
+        ...     writer.add(product, embeddings)
+        ...     writer.commit()
+    """
+
+    def __init__(
+        self, path: Path | str, dimension: int, embedder_hash: str, bundle: str = "", kind: str = "flat"
+    ) -> None:
+        """Take the catalogue's lock and open a new generation; the folder is made if need be.
+
+        Args:
+            path: the catalogue's folder.
+            dimension: length D of the vectors.
+            embedder_hash: `Bundle.embedder_hash` of what made the vectors.
+            bundle: its name, for people.
+            kind: one of `kinds.KINDS`.
+
+        Raises:
+            CatalogError: somebody else is writing, the folder holds other things, or the kind is unknown.
+        """
+        self.path = Path(path)
+        self._kind = kind_of(kind)
+        self._manifest = {"embedder": embedder_hash, "bundle": bundle, "dimension": dimension, "kind": kind}
+        self._made_folder = _make_folder(self.path)
+        self._lock = WriterLock(self.path / folder.LOCK)
+        folder.remove_leftovers(self.path)
+        self._partial: Path | None = Path(tempfile.mkdtemp(prefix=folder.PARTIAL, dir=self.path))
+        self._table: TableWriter | None = TableWriter(self._partial / product_table.NAME)
+        self._vectors: dict[str, list[NDArray[np.float32]]] = {name: [] for name in TYPES}
+        self._vector_counts = dict.fromkeys(TYPES, 0)
+        self._product_counts = dict.fromkeys(TYPES, 0)
+        self._ids: set[str] = set()
+
+    def add(self, product: Product, embeddings: NDArray[np.float32], origins: Sequence[Origin] = ()) -> int:
+        """Add a product.
+
+        Args:
+            product: its id must be new and its type one of `taxonomy.TYPES`.
+            embeddings: (M, D) or (D,), M > 0, finite and L2-normalised.
+            origins: where each vector came from; may be left out.
+
+        Returns:
+            The product's row.
+
+        Raises:
+            CatalogError: one of the conditions above is broken; nothing was added.
+        """
+        vectors = np.atleast_2d(np.asarray(embeddings, np.float32))
+        self._check(product, vectors, origins)
+        row, name = len(self._ids), product.type
+        origins = origins or [Origin(product.image)] * len(vectors)
+        self._open_table().add(row, product, TYPE_IDS[name], self._vector_counts[name], origins)
+        self._ids.add(product.id)
+        self._vectors[name].append(vectors.copy())
+        self._vector_counts[name] += len(vectors)
+        self._product_counts[name] += 1
+        return row
+
+    def _check(self, product: Product, vectors: NDArray[np.float32], origins: Sequence[Origin]) -> None:
+        dimension = self._manifest["dimension"]
+        if product.type not in TYPE_IDS:
+            raise CatalogError(f"product {product.id!r} has the type {product.type!r}; use one of {', '.join(TYPES)}")
+        if not product.id or product.id in self._ids:
+            raise CatalogError(f"the product id {product.id!r} is empty or there already; give each product its own")
+        if vectors.shape != (len(vectors), dimension) or not len(vectors) or len(origins) not in (0, len(vectors)):
+            raise CatalogError(
+                f"product {product.id!r} needs embeddings (M, {dimension}) and as many origins or none,"
+                f" got {vectors.shape} and {len(origins)}"
+            )
+        # Infinite and NaN values fail this comparison too.
+        if not (np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3).all():
+            raise CatalogError(f"the embeddings of product {product.id!r} are not L2-normalised")
+
+    def attach(self, name: str, text: str) -> None:
+        """Put a text file into the generation, e.g. the list of rejected rows."""
+        file_path(self._folder(), name).write_text(text, encoding="utf-8", newline="")
+
+    def commit(self) -> int:
+        """Finish the generation and make it the current one; readers see it from now on.
+
+        Returns:
+            The generation's number. The current generation and the one before it stay, older ones are removed.
+
+        Raises:
+            CatalogError: it was committed or aborted before, or the disk is full.
+        """
+        partial, table = self._folder(), self._open_table()
+        previous = _current_folder(self.path)
+        number = max([0, *folder.generations(self.path)]) + 1
+        table.close(finish=True)
+        self._table = None
+        self._write_indexes(partial)
+        _write_manifest(partial, self._finished_manifest(number, partial))
+        self._partial = self.path / folder.generation_name(number)
+        os.rename(partial, self._partial)
+        folder.sync_folder(self.path)
+        folder.replace_current(self.path, number)
+        self._partial = None
+        folder.prune(self.path, {folder.generation_name(number), previous.name if previous else ""})
+        self._lock.release()
+        return number
+
+    def _write_indexes(self, partial: Path) -> None:
+        for name in self._used_types():
+            vectors = self._vectors.pop(name)
+            write_index(self._kind.build(np.concatenate(vectors)), partial / f"{name}.faiss")
+
+    def _used_types(self) -> list[str]:
+        return [name for name in TYPES if self._product_counts[name]]
+
+    def _finished_manifest(self, number: int, partial: Path) -> Manifest:
+        types = {
+            name: {
+                "file": f"{name}.faiss",
+                "products": self._product_counts[name],
+                "vectors": self._vector_counts[name],
+            }
+            for name in self._used_types()
+        }
+        files = {path.name: sha256_of(path) for path in sorted(partial.iterdir())}
+        vectors = sum(self._vector_counts.values())
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        return Manifest(
+            generation=number,
+            products=len(self),
+            vectors=vectors,
+            types=types,
+            files=files,
+            created=created,
+            **self._manifest,
+        )
+
+    def abort(self) -> None:
+        """Throw the new generation away and give the lock back. Harmless after a commit or another abort."""
+        if self._table is not None:
+            self._table.close(finish=False)
+            self._table = None
+        # Stopped right after the switch, it is what readers read: then it stays.
+        if self._partial is not None and self._partial != _current_folder(self.path):
+            shutil.rmtree(self._partial, ignore_errors=True)
+        self._partial = None
+        self._lock.release()
+        if self._made_folder and self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
+
+    def __len__(self) -> int:
+        """Products added so far."""
+        return len(self._ids)
+
+    def __enter__(self) -> CatalogWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+    def _folder(self) -> Path:
+        if self._partial is None:
+            raise CatalogError(f"the writer of {self.path} is closed; open a new one")
+        return self._partial
+
+    def _open_table(self) -> TableWriter:
+        if self._table is None:
+            raise CatalogError(f"the writer of {self.path} is closed; open a new one")
+        return self._table
+
+
+def _make_folder(path: Path) -> bool:
+    """Make sure that the folder is there and is ours to write in; whether it was made now."""
+    if path.is_dir():
+        if any(path.iterdir()) and not folder.is_catalog(path) and not _only_leftovers(path):
+            raise CatalogError(f"{path} holds other files and is not a catalogue; choose a new folder for --out")
+        return False
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise CatalogError(f"cannot make the folder {path} ({error.strerror}); choose another for --out") from error
+    return True
+
+
+def _only_leftovers(path: Path) -> bool:
+    return all(entry.name == folder.LOCK or entry.name.startswith(folder.PARTIAL) for entry in path.iterdir())
+
+
+def _current_folder(root: Path) -> Path | None:
+    try:
+        return folder.current(root)
+    except CatalogError:
+        return None
+
+
+def _write_manifest(partial: Path, manifest: Manifest) -> None:
+    """Write the manifest last, when all other files are safely on the disk."""
+    for name in manifest.files:
+        folder.sync_file(partial / name)
+    folder.sync_file(write_manifest(partial, manifest))
+    folder.sync_folder(partial)
