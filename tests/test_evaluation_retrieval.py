@@ -1,0 +1,142 @@
+"""Retrieval figures: ranks by hand, lists of queries, and a small shop of the toy bundle's garments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from matcher.catalog.catalog import Catalog
+from matcher.catalog.writer import CatalogWriter
+from matcher.errors import InputError
+from matcher.stages.models import Runtime
+from matcher.taxonomy import TYPES
+from matcher.types import Garments, Product
+from tests.toy_bundle import make_bundle, paint
+from training.evaluation.output import silent
+from training.evaluation.queries import load_queries
+from training.evaluation.retrieval_eval import (
+    Describer,
+    at_box,
+    best_garment,
+    describer,
+    evaluate_retrieval,
+    reframe,
+    summarise,
+)
+
+
+def test_figures_of_known_ranks() -> None:
+    result = summarise([0, 0, 1, 4, 5, 20, None, None], gallery=40, undetected=1)
+    assert result == {
+        "queries": 8,
+        "gallery": 40,
+        "recall@1": 0.25,
+        "recall@5": 0.5,
+        "recall@20": 0.625,
+        "mrr": round((1 + 1 + 1 / 2 + 1 / 5 + 1 / 6 + 1 / 21) / 8, 4),
+        "undetected": 0.125,
+    }
+
+
+def test_no_query_divides_by_nothing() -> None:
+    assert summarise([], 3, 0)["recall@1"] == 0
+
+
+def test_queries_are_read_with_and_without_boxes(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    text = "\ufeffimage,x0,y0,x1,y1,product_id,other\na.png,1,2,30,40,p1,x\na.png,,,,,p2,\n"
+    (tmp_path / "q.csv").write_text(text, encoding="utf-8")
+    first, second = load_queries(tmp_path / "q.csv")
+    assert first.xyxy.tolist() == [1, 2, 30, 40] and first.product_id == "p1"
+    assert second.xyxy is None and second.image == tmp_path / "a.png"
+    (tmp_path / "short.csv").write_text("image,product_id\na.png,p1\n")
+    assert load_queries(tmp_path / "short.csv")[0].xyxy is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("picture,product_id\na.png,p\n", "lacks the columns image"),
+        ("image,product_id\n", "no rows"),
+        ("image,product_id\nb.png,p\n", "no photo"),
+        ("image,product_id\na.png,\n", "line 2: image and product_id"),
+        ("image,x0,y0,x1,y1,product_id\na.png,1,2,,4,p\n", "line 2: the box must be four numbers"),
+        ("image,x0,y0,x1,y1,product_id\na.png,5,2,5,4,p\n", "line 2: the box .* is empty"),
+        ("image,x0,y0,x1,y1,product_id\na.png,1,2,nan,4,p\n", "line 2: the box .* is empty"),
+    ],
+)
+def test_bad_lists_name_the_line(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "q.csv").write_text(text)
+    with pytest.raises(InputError, match=says):
+        load_queries(tmp_path / "q.csv")
+
+
+def rows(*boxes: tuple[float, ...], score: tuple[float, ...], mask: np.ndarray | None = None) -> Garments:
+    probs = np.eye(len(TYPES), dtype=np.float32)[: len(boxes)]
+    return Garments(np.array(boxes), np.array(score), type_probs=probs, mask=mask)
+
+
+def test_the_best_garment_is_sure_and_large() -> None:
+    found = rows((0, 0, 10, 10), (0, 0, 90, 90), (0, 0, 100, 100), score=(0.99, 0.9, 0.3))
+    assert best_garment(found).xyxy[0].tolist() == [0, 0, 90, 90]
+    assert best_garment(Garments.empty()) is None
+
+
+def test_a_given_box_takes_type_and_outline_from_what_is_found_there() -> None:
+    left_half = np.zeros((1, 28, 28), np.float32)
+    left_half[..., :14] = 1
+    found = rows((0, 0, 100, 100), score=(0.9,), mask=left_half)
+    row = at_box(found, np.array([0, 0, 50, 100], np.float32))
+    assert row.xyxy[0].tolist() == [0, 0, 50, 100] and row.type_id[0] == 0
+    assert row.mask[0, 5:-5, 1:-2].min() == 1  # the left half of the found box is all of the given one
+    far = at_box(found, np.array([200, 0, 250, 100], np.float32))
+    assert np.allclose(far.type_probs, 1 / len(TYPES)) and not far.has("mask")
+
+
+def test_reframing_onto_the_same_box_changes_nothing() -> None:
+    mask = np.random.default_rng(0).random((28, 28), np.float32)
+    box = np.array([10, 20, 110, 90], np.float32)
+    assert np.allclose(reframe(mask, box, box), mask, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Describer, Catalog, Path]:
+    """A describer, a shop with one product of each of three types, and a folder with a photo of each worn."""
+    root = tmp_path_factory.mktemp("toy")
+    bundle = make_bundle(root / "bundle")
+    describe = describer(bundle, Runtime(threads=1))
+    with CatalogWriter(root / "shop", 8, bundle.embedder_hash, bundle="toy") as writer:
+        for name in ("tops", "bags", "hats"):
+            (row,) = describe(paint((96, 96), {name: (10, 10, 86, 86)}), [None])
+            writer.add(Product(id=f"p-{name}", type=name), row.embedding)
+        writer.commit()
+    worn = {"tops": (40, 40, 120, 150), "bags": (130, 60, 160, 100)}
+    cv2.imwrite(str(root / "street.png"), paint((200, 200), worn))
+    cv2.imwrite(str(root / "empty.png"), paint((200, 200), {}))
+    return describe, Catalog.load(root / "shop", bundle.embedder_hash), root
+
+
+@pytest.mark.parametrize(
+    ("lines", "recall", "mrr", "undetected"),
+    [
+        # boxes given: each finds its own product
+        (["street.png,40,40,120,150,p-tops", "street.png,130,60,160,100,p-bags"], 1.0, 1.0, 0.0),
+        # no box: the top is the best garment, so the bag is missed (it is in no searched type)
+        (["street.png,,,,,p-tops", "street.png,,,,,p-bags"], 0.5, 0.5, 0.0),
+        # nothing to be found in the picture
+        (["street.png,,,,,p-tops", "empty.png,,,,,p-tops"], 0.5, 0.5, 0.5),
+        # a product that the catalogue does not have
+        (["street.png,,,,,p-tops", "street.png,,,,,p-unknown"], 0.5, 0.5, 0.0),
+    ],
+)
+def test_a_small_shop(toy: tuple, lines: list[str], recall: float, mrr: float, undetected: float) -> None:
+    describe, catalog, root = toy
+    (root / "q.csv").write_text("\n".join(["image,x0,y0,x1,y1,product_id", *lines, ""]))
+    result = evaluate_retrieval(describe, catalog, load_queries(root / "q.csv"), silent)
+    figures = (result["recall@1"], result["mrr"], result["undetected"])
+    assert figures == (recall, mrr, undetected)
+    assert (result["queries"], result["gallery"]) == (2, 3)

@@ -1,0 +1,128 @@
+"""`asworn eval detector|types|retrieval|video`: print a table, and write JSON where asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from training.evaluation.output import percent, print_table, progress, write_json
+
+app = typer.Typer(help="Measure the detector, the types, retrieval, or a whole video.", no_args_is_help=True)
+
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the figures to this JSON file.")]
+BundleDir = Annotated[Path | None, typer.Option("--bundle", help="Bundle of weights; the packaged one when left out.")]
+Threads = Annotated[int, typer.Option("--threads", min=0, help="Threads of each model; 0 = all cores.")]
+CatalogDir = Annotated[Path, typer.Option("--catalog", help="The catalogue that is searched.")]
+
+
+@app.command()
+def detector(
+    images: Annotated[Path, typer.Option("--images", help="Folder of the photos.")],
+    annotations: Annotated[Path, typer.Option("--annotations", help="COCO JSON; categories named like types.")],
+    min_score: Annotated[float, typer.Option(help="Candidates below this probability are left out.")] = 0.01,
+    bundle: BundleDir = None,
+    threads: Threads = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Average precision of boxes (and masks, if the file has them) on a COCO file."""
+    from matcher.stages.detect import Detector
+    from training.evaluation.coco_eval import evaluate_detector
+
+    model = Detector(_bundle(bundle), runtime=_runtime(threads))
+    result = evaluate_detector(model, images, annotations, min_score, progress)
+    kinds = [(name, result[name]) for name in ("box", "mask") if result[name]]
+    rows = [(name, *(percent(figures[metric]) for metric in figures)) for name, figures in kinds]
+    print_table(f"Detector on {result['photos']} photos", ("", "AP", "AP50", "AP75"), rows)
+    per_type = [(name, percent(figures["AP50"])) for name, figures in result["per_type"].items()]
+    print_table("Boxes by type", ("type", "AP50"), per_type)
+    _finish(result, json_file, f"{result['ms_per_photo']} ms for one photo (median)")
+
+
+@app.command()
+def types(
+    images: Annotated[Path, typer.Option("--images", help="Has one folder of pictures for each type.")],
+    box: Annotated[str, typer.Option(help="What the classifier looks at: whole or detector.")] = "whole",
+    bundle: BundleDir = None,
+    threads: Threads = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Accuracy of the garment types on pictures that show one garment each."""
+    from training.evaluation.type_views import type_view
+    from training.evaluation.types_eval import evaluate_types
+
+    result = evaluate_types(type_view(box, _bundle(bundle), _runtime(threads)), images, progress)
+    rows = [("all", result), *result["per_type"].items()]
+    table = [(name, r["photos"], percent(r["top1"]), percent(r["top2"])) for name, r in rows]
+    print_table("Types", ("type", "photos", "top-1", "top-2"), table)
+    _finish(result, json_file)
+
+
+@app.command()
+def retrieval(
+    queries: Annotated[Path, typer.Option("--queries", help="CSV: image,x0,y0,x1,y1,product_id; box may be empty.")],
+    catalog: CatalogDir,
+    bundle: BundleDir = None,
+    threads: Threads = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """How often a worn garment finds its own product."""
+    from matcher.catalog.catalog import Catalog
+    from training.evaluation.queries import load_queries
+    from training.evaluation.retrieval_eval import describer, evaluate_retrieval
+
+    weights = _bundle(bundle)
+    shop = Catalog.load(catalog, embedder_hash=weights.embedder_hash)
+    asked = load_queries(queries)
+    result = evaluate_retrieval(describer(weights, _runtime(threads)), shop, asked, progress)
+    header = ("queries", "gallery", "recall@1", "recall@5", "recall@20", "mrr", "undetected")
+    row = [result[name] if name in header[:2] else percent(result[name]) for name in header]
+    print_table("Retrieval", header, [row])
+    missing = {q.product_id for q in asked} - {shop.product(i).id for i in range(len(shop))}
+    _finish(result, json_file, f"{len(missing)} of the products asked for are not in the catalogue" if missing else "")
+
+
+@app.command()
+def video(
+    file: Annotated[Path, typer.Option("--video", help="The video.")],
+    truth: Annotated[Path, typer.Option("--truth", help="CSV: t_start,t_end,product_id; seconds from the start.")],
+    catalog: CatalogDir,
+    config: Annotated[Path | None, typer.Option(help="Settings of the pipeline.")] = None,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="The truth lists all that is seen: judge it all.")
+    ] = False,
+    bundle: BundleDir = None,
+    threads: Threads = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Which of the listed products the pipeline settles on, and what it shows wrongly."""
+    from training.evaluation.video_eval import evaluate_video, open_pipeline
+    from training.evaluation.video_truth import load_truth
+
+    intervals = load_truth(truth)
+    pipeline, shop = open_pipeline(catalog, config, bundle, threads)
+    result = evaluate_video(pipeline, shop.product, file, intervals, complete, progress)
+    names = ("products", "tracks", "top1", "precision", "recall", "false_exact")
+    row = [result[name] if name in names[:2] else percent(result[name]) for name in names]
+    print_table(f"Products in {file.name}", names, [row])
+    _finish(result, json_file)
+
+
+def _bundle(folder: Path | None) -> Any:
+    from matcher.bundle import Bundle
+
+    return Bundle.open(folder)
+
+
+def _runtime(threads: int) -> Any:
+    from matcher.stages.models import Runtime
+
+    return Runtime(threads=threads)
+
+
+def _finish(result: dict[str, Any], json_file: Path | None, note: str = "") -> None:
+    if note:
+        typer.echo(note)
+    if json_file is not None:
+        write_json(json_file, result)

@@ -1,0 +1,149 @@
+"""How often a worn garment finds its own product in a catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.boxes import area, iou
+from matcher.bundle import Bundle
+from matcher.stages.classify import Classifier
+from matcher.stages.detect import Detector
+from matcher.stages.embed import Embedder
+from matcher.stages.models import Runtime
+from matcher.taxonomy import TYPES
+from matcher.types import Garments, Product
+from matcher.video.image import read_image
+from training.evaluation.output import Progress
+from training.evaluation.queries import Query
+
+TOPS = (1, 5, 20)
+DEPTH = 1000  # products looked at; a right one further down counts as not found
+SAME_IOU = 0.5  # a found garment lends its outline and type to a given box that it overlaps this well
+
+
+class Searchable(Protocol):
+    """What of a catalogue is used."""
+
+    def __len__(self) -> int: ...
+
+    def search(
+        self, embeddings: NDArray[np.float32], type_probs: NDArray[np.float32], k: int = 5
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...
+
+    def product(self, row: int) -> Product: ...
+
+
+@dataclass(frozen=True)
+class Describer:
+    """Turns a garment in a picture into what the catalogue is asked: the stages of the pipeline, without time."""
+
+    detector: Detector
+    classifier: Classifier
+    embedder: Embedder
+
+    def __call__(self, image: NDArray[np.uint8], boxes: Sequence[NDArray[np.float32] | None]) -> list[Garments | None]:
+        """Describe garments of one picture.
+
+        Args:
+            image: (H, W, 3) uint8 BGR.
+            boxes: (4,) xyxy in pixels, or None for the best garment that the detector finds.
+
+        Returns:
+            For each box one row with type_probs and embedding; None where nothing was found.
+        """
+        found = self.detector(image)
+        rows = [best_garment(found) if box is None else at_box(found, box) for box in boxes]
+        return [None if row is None else self.embedder(image, self.classifier(image, row)) for row in rows]
+
+
+def describer(bundle: Bundle, runtime: Runtime | None = None) -> Describer:
+    """A describer with the models of a bundle.
+
+    Raises:
+        BundleError: a model is missing or cannot be loaded.
+    """
+    stages = Detector(bundle, runtime=runtime), Classifier(bundle, runtime), Embedder(bundle, runtime)
+    return Describer(*stages)
+
+
+def best_garment(found: Garments) -> Garments | None:
+    """The row that is most likely meant when a picture is asked for one garment: sure of it, and large."""
+    if not len(found):
+        return None
+    return found[int(np.argmax(found.score * np.sqrt(area(found.xyxy))))]
+
+
+def at_box(found: Garments, xyxy: NDArray[np.float32]) -> Garments:
+    """One row for a box that was given: with type and outline of the garment found there, if there is one."""
+    near = iou(xyxy[None], found.xyxy)[0] if len(found) else np.zeros(0, np.float32)
+    if not len(near) or near.max() < SAME_IOU:
+        return Garments(xyxy[None], type_probs=np.full((1, len(TYPES)), 1 / len(TYPES), np.float32))
+    row = found[int(near.argmax())]
+    if row.has("mask"):
+        row = row.with_columns(mask=reframe(row.mask[0], row.xyxy[0], xyxy)[None])
+    return row.with_columns(xyxy=xyxy[None])
+
+
+def reframe(mask: NDArray[np.float32], old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring a mask (M, M) over one box onto another box; 0 where the first box did not reach."""
+    size = len(mask)
+    scale = (new[2:] - new[:2]) / np.maximum(old[2:] - old[:2], 1e-6)
+    shift = (new[:2] - old[:2]) / np.maximum(old[2:] - old[:2], 1e-6) * size
+    # Pixel centres lie at i + 0.5; the matrix goes from the new grid to the old one.
+    matrix = np.array([[scale[0], 0, shift[0] + scale[0] / 2 - 0.5], [0, scale[1], shift[1] + scale[1] / 2 - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(np.asarray(mask, np.float32), matrix, (size, size), flags=flags)
+
+
+def evaluate_retrieval(
+    describe: Describer, catalog: Searchable, queries: list[Query], progress: Progress
+) -> dict[str, Any]:
+    """Search every query and look where its own product stands.
+
+    Args:
+        describe: turns garments into type probabilities and embeddings.
+        catalog: what is searched.
+        queries: pictures with the right answers.
+        progress: wraps the queries.
+
+    Returns:
+        {"queries", "gallery", "recall@1", "recall@5", "recall@20", "mrr", "undetected"}. A query without a box in
+        whose picture nothing was found is `undetected` and a miss; so is one whose product is not in the catalogue.
+    """
+    ids = {catalog.product(row).id: row for row in range(len(catalog))}
+    ranks, undetected = [], 0
+    for query, row in progress(_described(describe, queries), "queries", len(queries)):
+        undetected += row is None
+        ranks.append(None if row is None else _rank(catalog, row, ids.get(query.product_id, -1)))
+    return summarise(ranks, len(catalog), undetected)
+
+
+def summarise(ranks: list[int | None], gallery: int, undetected: int) -> dict[str, Any]:
+    """Figures from the rank of each query's product, 0 = first, None = not found."""
+    count = max(len(ranks), 1)
+    found = [rank for rank in ranks if rank is not None]
+    recall = {f"recall@{k}": round(sum(rank < k for rank in found) / count, 4) for k in TOPS}
+    mrr = round(sum(1 / (rank + 1) for rank in found) / count, 4)
+    share = round(undetected / count, 4)
+    return {"queries": len(ranks), "gallery": gallery, **recall, "mrr": mrr, "undetected": share}
+
+
+def _described(describe: Describer, queries: list[Query]) -> Iterator[tuple[Query, Garments | None]]:
+    """Neighbouring queries on one picture share its reading and its detection."""
+    for path, group in groupby(queries, key=lambda query: query.image):
+        same = list(group)
+        yield from zip(same, describe(read_image(Path(path)), [query.xyxy for query in same]), strict=True)
+
+
+def _rank(catalog: Searchable, row: Garments, wanted: int) -> int | None:
+    rows, _ = catalog.search(row.embedding, row.type_probs, k=min(len(catalog), DEPTH))
+    places = np.flatnonzero(rows[0] == wanted) if wanted >= 0 else ()
+    return int(places[0]) if len(places) else None
