@@ -1,14 +1,11 @@
-"""What every sink offers, and files that appear only when they are whole."""
+"""What every sink offers."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
-from matcher.errors import InputError
 from matcher.types import Frame, Garments, Product
 
 Products = Callable[[int], Product | None]  # row of the catalogue -> the listing, or None when it is gone
@@ -51,46 +48,3 @@ class Closing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close(ok=kind is None)
-
-
-class PartFile:
-    """A file that is written under a temporary name (`.NAME.PID.part` + suffix) and then renamed."""
-
-    def __init__(self, path: str | Path) -> None:
-        """Name the result; its folder is made if need be.
-
-        Raises:
-            InputError: the folder cannot be made, or the path is a folder.
-        """
-        self.path = Path(path)
-        self.part = self.path.with_name(f".{self.path.stem}.{os.getpid()}.part{self.path.suffix}")
-        if self.path.is_dir():
-            raise InputError(f"{self.path} is a folder; name a file to write")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot make the folder {self.path.parent}: {error.strerror or error}") from error
-
-    def commit(self) -> None:
-        """Put the finished file in its place, replacing an older one at once."""
-        os.replace(self.part, self.path)
-
-    def discard(self) -> None:
-        """Remove what was written."""
-        self.part.unlink(missing_ok=True)
-
-
-def write_whole(path: str | Path, data: str | bytes) -> None:
-    """Write a small file so that it appears complete or not at all.
-
-    Raises:
-        InputError: the folder cannot be written to.
-    """
-    file = PartFile(path)
-    try:
-        file.part.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
-        file.commit()
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        file.discard()

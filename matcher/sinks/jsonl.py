@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from matcher.errors import InputError
-from matcher.sinks.base import Closing, PartFile, Products
+from matcher.files import PartFile
+from matcher.sinks.base import Closing, Products
 from matcher.types import Frame, Garments
 
 
