@@ -1,0 +1,182 @@
+"""The per-frame pipeline: detect -> track -> classify -> embed -> fuse -> look up -> settle.
+
+This is the only file that knows all stages and their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.bundle import Bundle
+from matcher.catalog.catalog import Catalog
+from matcher.clock import Clock
+from matcher.config import PipelineConfig, load_pipeline_config
+from matcher.errors import CatalogError
+from matcher.runner import Progress, Summary, run
+from matcher.stages.classify import Classifier
+from matcher.stages.detect import Detector
+from matcher.stages.embed import Embedder
+from matcher.stages.fuse import Fuse
+from matcher.stages.lookup import Lookup
+from matcher.stages.models import Runtime
+from matcher.stages.settle import Settle, Thresholds, settle_single
+from matcher.stages.track import Tracker
+from matcher.types import Frame, Garments, Product
+
+__all__ = ["Pipeline", "Progress", "Summary", "run"]
+
+
+class Pipeline:
+    """Frames in, garments with track ids and products out. One video at a time; not for several threads.
+
+    Example:
+        >>> pipeline = Pipeline.from_config("configs/file.toml", catalog)  # doctest: +SKIP
+        >>> garments = pipeline(frame)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, config: PipelineConfig | None = None, catalog: Catalog | None = None, bundle: Bundle | None = None
+    ) -> None:
+        """Load the models.
+
+        Args:
+            config: all settings; the defaults when None.
+            catalog: where products are looked up; without one there are garments, types and tracks only.
+            bundle: the weights; the one that the settings name when None.
+
+        Raises:
+            BundleError: the bundle is missing or damaged.
+            BackendError: the backend or the device is not installed.
+            CatalogError: another embedder made the catalogue.
+        """
+        self.config = config or PipelineConfig()
+        self.bundle = bundle or Bundle.open(self.config.bundle)
+        self.catalog = catalog
+        self._clock = Clock()
+        runtime = Runtime(self.config.backend, self.config.device, self.config.threads)
+        self.detector = Detector(self.bundle, self.config.detect, runtime)
+        self.tracker = Tracker(self.config.track, self.detector.threshold)
+        classify = self.config.classify and "classifier" in self.bundle.card["models"]
+        self.classifier = Classifier(self.bundle, runtime) if classify else None
+        self.lookup: Lookup | None = None
+        if catalog is not None:
+            self._load_matching(catalog, runtime)
+
+    @classmethod
+    def from_config(
+        cls, path: Path | str, catalog: Catalog | None = None, bundle: Bundle | Path | str | None = None
+    ) -> Pipeline:
+        """Make a pipeline from a settings file, see configs/file.toml.
+
+        Args:
+            path: a TOML file, or the name of a packaged one.
+            catalog: as for the constructor.
+            bundle: used in place of the one that the settings name.
+
+        Raises:
+            ConfigError: the settings are missing or wrong; and what the constructor raises.
+        """
+        opened = Bundle.open(bundle) if isinstance(bundle, (str, Path)) else bundle
+        return cls(load_pipeline_config(path), catalog, opened)
+
+    def __call__(self, frame: Frame) -> Garments:
+        """Run all stages on the next frame of the video.
+
+        Returns:
+            The garments on tracks, with every column up to `tier`; `product_row` is (N, 0) without a catalogue.
+        """
+        measure = self._clock.measure
+        with measure("detect"):
+            garments = self.detector(frame, self.tracker.low_score)
+        with measure("track"):
+            garments = self.tracker(frame, garments)
+        if self.classifier is not None:
+            with measure("classify"):
+                probs = self.classifier.probs(frame, garments.xyxy[garments.due])
+                garments = self.tracker.learn(garments, probs, self.classifier.weight)
+        return self._match(frame, garments) if self.lookup is not None else without_products(garments)
+
+    def image(self, image: Frame | NDArray[np.uint8]) -> Garments:
+        """Run the stages on one picture (H, W, 3) uint8 BGR that is no part of a video; there are no track ids."""
+        garments = self.detector(image)
+        if self.classifier is not None:
+            garments = self.classifier(image, garments)
+        if self.lookup is None:
+            return without_products(garments)
+        garments = self.lookup(self.embedder(image, garments))
+        return settle_single(garments, self.settle.thresholds)
+
+    def products(self, row: int) -> Product | None:
+        """The product of a row of `product_row`; None for -1 and where there is no catalogue."""
+        return self.catalog.product(row) if self.catalog is not None and row >= 0 else None
+
+    @property
+    def shot(self) -> int:
+        """Number of the shot that the last frame belongs to, from 0."""
+        return self.tracker.shot
+
+    @property
+    def timings(self) -> Mapping[str, Sequence[float]]:
+        """Milliseconds that each stage took in each frame since the last `reset`."""
+        return self._clock.times
+
+    def warm_up(self, size: tuple[int, int] = (1280, 720)) -> None:
+        """Run all models once on a grey picture of (width, height), so that the first frame is as quick as others."""
+        image = np.full((size[1], size[0], 3), 127, np.uint8)
+        box = np.array([[0, 0, size[0] / 2, size[1] / 2]], np.float32)
+        self.detector.candidates(image, threshold=0.0, limit=4)
+        if self.classifier is not None:
+            self.classifier.probs(image, box)
+        if self.lookup is not None:
+            self.embedder.embed(image, box)
+
+    def reset(self) -> None:
+        """Forget all tracks and timings, as before another video. Track ids go on counting."""
+        self._clock.reset()
+        for stage in self._stateful():
+            stage.reset()
+
+    def finish(self) -> None:
+        """End all tracks at the end of the video; timings stay."""
+        for stage in self._stateful():
+            stage.finish()
+
+    def _load_matching(self, catalog: Catalog, runtime: Runtime) -> None:
+        if catalog.embedder != self.bundle.embedder_hash:
+            raise CatalogError(
+                f"{catalog.path} was made with another embedder than that of {self.bundle.name};"
+                f" rebuild it: asworn index FEED --out {catalog.path}"
+            )
+        self.embedder = Embedder(self.bundle, runtime)
+        self.fuse = Fuse(self.config.settle)
+        self.lookup = Lookup(catalog, self.config.lookup)
+        self.settle = Settle(Thresholds.of(self.bundle, self.config.settle), self.config.settle)
+
+    def _match(self, frame: Frame, garments: Garments) -> Garments:
+        measure = self._clock.measure
+        if self.lookup.refresh():
+            self.settle.forget_products()
+            self.fuse.ask_again()
+        with measure("embed"):
+            garments = self.embedder(frame, garments)
+        with measure("fuse"):
+            garments = self.fuse(frame, garments)
+        with measure("look up"):
+            garments = self.lookup(garments)
+        with measure("settle"):
+            return self.settle(frame, garments)
+
+    def _stateful(self) -> list[Tracker | Fuse | Settle]:
+        return [self.tracker] if self.lookup is None else [self.tracker, self.fuse, self.settle]
+
+
+def without_products(garments: Garments) -> Garments:
+    """The garments with empty product columns, for when there is no catalogue."""
+    count = len(garments)
+    return garments.with_columns(
+        product_row=np.zeros((count, 0), np.int64), match_score=np.zeros((count, 0)), tier=np.zeros(count, np.int64)
+    )
