@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -53,10 +55,12 @@ class CatalogWriter:
         self._kind = kind_of(kind)
         self._manifest = {"embedder": embedder_hash, "bundle": bundle, "dimension": dimension, "kind": kind}
         self._made_folder = _make_folder(self.path)
-        self._lock = WriterLock(self.path / folder.LOCK)
-        folder.remove_leftovers(self.path)
-        self._partial: Path | None = Path(tempfile.mkdtemp(prefix=folder.PARTIAL, dir=self.path))
-        self._table: TableWriter | None = TableWriter(self._partial / product_table.NAME)
+        with _disk_errors(self.path):
+            self._lock = WriterLock(self.path / folder.LOCK)
+            folder.remove_leftovers(self.path)
+            self._partial: Path | None = Path(tempfile.mkdtemp(prefix=folder.PARTIAL, dir=self.path))
+            self._partial.chmod(0o755)  # mkdtemp makes it private, but other users may read a catalogue
+            self._table: TableWriter | None = TableWriter(self._partial / product_table.NAME)
         self._vectors: dict[str, list[NDArray[np.float32]]] = {name: [] for name in TYPES}
         self._vector_counts = dict.fromkeys(TYPES, 0)
         self._product_counts = dict.fromkeys(TYPES, 0)
@@ -80,7 +84,8 @@ class CatalogWriter:
         self._check(product, vectors, origins)
         row, name = len(self._ids), product.type
         origins = origins or [Origin(product.image)] * len(vectors)
-        self._open_table().add(row, product, TYPE_IDS[name], self._vector_counts[name], origins)
+        with _disk_errors(self.path):
+            self._open_table().add(row, product, TYPE_IDS[name], self._vector_counts[name], origins)
         self._ids.add(product.id)
         self._vectors[name].append(vectors.copy())
         self._vector_counts[name] += len(vectors)
@@ -104,7 +109,8 @@ class CatalogWriter:
 
     def attach(self, name: str, text: str) -> None:
         """Put a text file into the generation, e.g. the list of rejected rows."""
-        file_path(self._folder(), name).write_text(text, encoding="utf-8", newline="")
+        with _disk_errors(self.path):
+            file_path(self._folder(), name).write_text(text, encoding="utf-8", newline="")
 
     def commit(self) -> int:
         """Finish the generation and make it the current one; readers see it from now on.
@@ -116,20 +122,24 @@ class CatalogWriter:
             CatalogError: it was committed or aborted before, or the disk is full.
         """
         partial, table = self._folder(), self._open_table()
-        previous = _current_folder(self.path)
-        number = max([0, *folder.generations(self.path)]) + 1
-        table.close(finish=True)
-        self._table = None
-        self._write_indexes(partial)
-        _write_manifest(partial, self._finished_manifest(number, partial))
+        with _disk_errors(self.path):
+            previous = _current_folder(self.path)
+            number = max([0, *folder.generations(self.path)]) + 1
+            table.close(finish=True)
+            self._table = None
+            self._write_indexes(partial)
+            _write_manifest(partial, self._finished_manifest(number, partial))
+            self._switch(partial, number)
+            folder.prune(self.path, {folder.generation_name(number), previous.name if previous else ""})
+        self._lock.release()
+        return number
+
+    def _switch(self, partial: Path, number: int) -> None:
         self._partial = self.path / folder.generation_name(number)
         os.rename(partial, self._partial)
         folder.sync_folder(self.path)
         folder.replace_current(self.path, number)
         self._partial = None
-        folder.prune(self.path, {folder.generation_name(number), previous.name if previous else ""})
-        self._lock.release()
-        return number
 
     def _write_indexes(self, partial: Path) -> None:
         for name in self._used_types():
@@ -195,6 +205,16 @@ class CatalogWriter:
         if self._table is None:
             raise CatalogError(f"the writer of {self.path} is closed; open a new one")
         return self._table
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Say in plain words what the disk refused."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CatalogError(f"cannot write in {path} ({reason}); is the disk full or the folder read-only?") from error
 
 
 def _make_folder(path: Path) -> bool:
