@@ -10,14 +10,16 @@ from typing import Any
 from matcher.errors import InputError
 from matcher.files import PartFile
 from matcher.sinks.base import Closing, Products
-from matcher.types import Frame, Garments
+from matcher.types import TIERS, Frame, Garments
 
 
 class JsonlSink(Closing):
-    """Writes `{"pts", "time", "garments": [{"box", "score", "type", "type_score", "track", "products"}]}` lines.
+    """Writes `{"pts", "time", "garments": [{"box", "score", "type", "type_score", "track", "tier",
+    "products"}]}` lines.
 
     `box` is [x0, y0, x1, y1] in source pixels, `time` seconds, scores 0..1, `track` null before the tracker knows
-    the garment, `products` [{"id", "score"}] best first. Columns whose stage has not run are null or empty.
+    the garment, `tier` exact, similar or none, `products` [{"id", "score"}] best first: the first one is what the
+    tier speaks of, and with tier none they are mere candidates. Columns whose stage has not run are null or empty.
     """
 
     def __init__(self, path: str | Path, products: Products | None = None) -> None:
@@ -70,6 +72,7 @@ def garment_record(garment: Garments, products: Products | None = None) -> dict[
         "type": garment.type_names[0] if typed else None,
         "type_score": _number(garment.type_score[0], 4) if typed else None,
         "track": track if track >= 0 else None,
+        "tier": TIERS[int(garment.tier[0])] if garment.has("tier") else None,
         "products": _matches(garment, products),
     }
 
