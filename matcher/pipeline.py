@@ -116,7 +116,7 @@ class Pipeline:
 
     @property
     def shot(self) -> int:
-        """Number of the shot that the last frame belongs to, from 0."""
+        """Number of the shot that the last frame belongs to, from 1."""
         return self.tracker.shot
 
     @property

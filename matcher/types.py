@@ -87,6 +87,7 @@ _COLUMNS: dict[str, tuple[str, tuple[int | None, ...], Any]] = {
     "track_id": ("track", (), np.int64),
     "quality": ("track", (), np.float32),
     "due": ("track", (), np.bool_),
+    "shot": ("track", (), np.int64),
     "embedding": ("embed", (None,), np.float32),
     "product_row": ("look up", (None,), np.int64),
     "match_score": ("look up", (None,), np.float32),
@@ -105,6 +106,7 @@ class Garments:
         track_id: (N,) int64, the same number for the same garment over time; -1 = not tracked yet.
         quality: (N,) float32 0..1, how well the garment is seen: size, sharpness, score, not cut or covered.
         due: (N,) bool, rows whose embedding is to be computed in this frame.
+        shot: (N,) int64, number of the shot, from 1; the same for all rows of a frame.
         embedding: (N, D) float32, L2-normalised; a row of zeros where none was computed in this frame.
         product_row: (N, K) int64 rows of the catalogue, best first; -1 = none.
         match_score: (N, K) float32 similarity of those products; -1 where there is none.

@@ -28,8 +28,8 @@ class CutDetector:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the last frame and start at shot 0 again."""
-        self.shot = 0
+        """Forget the last frame and start at shot 1 again."""
+        self.shot = 1
         self._last: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         self._usual = 0.0
 

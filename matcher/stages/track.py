@@ -82,7 +82,7 @@ class Tracker:
             garments: needs xyxy, score and type_probs, down to `low_score`.
 
         Returns:
-            The rows of confirmed tracks, with track_id, quality, due, and type_probs smoothed over the track.
+            The rows of confirmed tracks, with track_id, quality, due, shot, and type_probs smoothed over the track.
         """
         time = frame.time
         # Time that runs back is another video or a jump in it.
@@ -100,7 +100,7 @@ class Tracker:
 
     @property
     def shot(self) -> int:
-        """Number of the shot that the last frame belongs to, from 0."""
+        """Number of the shot that the last frame belongs to, from 1."""
         return self._cuts.shot
 
     @property
@@ -198,6 +198,7 @@ class Tracker:
             track_id=np.array([track.id for track in tracks], np.int64),
             quality=quality,
             due=self._due(tracks, quality, time),
+            shot=np.full(len(rows), self.shot),
             type_probs=np.array([track.belief.probs for track in tracks], np.float32).reshape(kept.type_probs.shape),
         )
 
