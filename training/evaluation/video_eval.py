@@ -8,6 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from matcher.bundle import Bundle
+from matcher.catalog.catalog import Catalog
+from matcher.config import load_pipeline_config
+from matcher.pipeline import Pipeline
 from matcher.types import NONE, Frame, Garments, Product
 from matcher.video.open import open_video
 from training.evaluation.output import Progress
@@ -46,6 +50,27 @@ class MomentLog:
             product = self._products(int(rows[0])) if len(rows) and rows[0] >= 0 else None
             if track >= 0:
                 yield Shown(int(track), product.id if product else "", int(tier) if product else NONE)
+
+
+def open_pipeline(
+    catalog: Path, config: Path | None = None, bundle: Path | None = None, threads: int = 0
+) -> tuple[Pipeline, Catalog]:
+    """The pipeline that users get, and the catalogue that it searches.
+
+    Args:
+        catalog: the catalogue's folder.
+        config: settings; those for files when None.
+        bundle: folder of the weights; the one that the settings name when None.
+        threads: of each model, in place of the settings' number; 0 = as the settings say.
+
+    Raises:
+        MatcherError: one of them cannot be used.
+    """
+    settings = load_pipeline_config(config or "file.toml")
+    settings = replace(settings, threads=threads or settings.threads)
+    weights = Bundle.open(bundle or settings.bundle)
+    shop = Catalog.load(catalog, weights.embedder_hash)
+    return Pipeline(settings, shop, weights), shop
 
 
 def watch(pipeline: Callable[[Frame], Garments], frames: Iterable[Frame], products: Products) -> list[Moment]:
