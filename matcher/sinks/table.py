@@ -1,0 +1,69 @@
+"""sightings.csv: one row per product and appearance."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from matcher.files import write_whole
+from matcher.sightings import Sighting
+from matcher.sinks.safe import safe_cell, safe_link
+from matcher.timecode import Timecode
+from matcher.types import TIERS
+
+COLUMNS = (
+    "product_id",
+    "title",
+    "link",
+    "type",
+    "tier",
+    "first_timecode",
+    "last_timecode",
+    "first_s",
+    "last_s",
+    "screen_time_s",
+    "mean_score",
+    "best_frame",
+    "shot",
+    "track",
+)
+
+
+def write_sightings(path: str | Path, sightings: Iterable[Sighting], timecode: Timecode) -> None:
+    """Write the table (UTF-8, commas, a header line).
+
+    `last_*` is when the last frame goes, so last - first is the length; seconds are the file's own times, as in
+    frames.jsonl; timecodes count from the video's start timecode. Several tracks are separated by spaces. Texts that
+    a spreadsheet would take for formulas get an apostrophe in front; links other than http(s) are left out.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    text = io.StringIO(newline="")
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(COLUMNS)
+    for sighting in sightings:
+        out.writerow(_row(sighting, timecode))
+    write_whole(path, text.getvalue())
+
+
+def _row(sighting: Sighting, timecode: Timecode) -> list[str | int]:
+    product = sighting.product
+    return [
+        safe_cell(product.id),
+        safe_cell(product.title),
+        safe_link(product.link),
+        sighting.type,
+        TIERS[sighting.tier],
+        timecode.format(sighting.first),
+        timecode.format(sighting.last),
+        f"{float(sighting.first):.3f}",
+        f"{float(sighting.last):.3f}",
+        f"{float(sighting.screen_time):.3f}",
+        f"{sighting.mean_score:.4f}",
+        sighting.best_frame,
+        sighting.shot,
+        " ".join(map(str, sighting.tracks)),
+    ]
