@@ -1,0 +1,1 @@
+"""Training data: sources, cut-outs and composed scenes."""

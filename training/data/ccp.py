@@ -1,0 +1,53 @@
+"""Clothing Co-Parsing photos: garments as COCO instances, the whole person from the parsing maps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from pycocotools import mask as rle
+
+from matcher.taxonomy import TYPE_IDS
+from training.data.records import MAX_INSTANCES, OTHER, Annotated
+
+
+def is_validation(image_id: int) -> bool:
+    """The split rule of this set: one photo in ten is kept for validation and never trained on."""
+    return image_id % 10 == 1
+
+
+def read_ccp(root: Path, height: int) -> Iterator[tuple[str, Annotated]]:
+    """Read the training photos.
+
+    Args:
+        root: folder with `photos`, `parsing` and `instances.json`.
+        height: photos are brought to this height in pixels, which is all that training needs.
+
+    Yields:
+        File name and picture.
+    """
+    coco = json.loads((root / "instances.json").read_text(encoding="utf-8"))
+    type_of = {c["id"]: TYPE_IDS[c["name"]] for c in coco["categories"]}
+    rows: dict[int, list[dict]] = {}
+    for annotation in coco["annotations"]:
+        rows.setdefault(annotation["image_id"], []).append(annotation)
+    for entry in coco["images"]:
+        if not is_validation(entry["id"]):
+            yield entry["file_name"], _read_one(root, entry["file_name"], rows.get(entry["id"], []), type_of, height)
+
+
+def _read_one(root: Path, name: str, rows: list[dict], type_of: dict[int, int], height: int) -> Annotated:
+    image = cv2.imread(str(root / "photos" / name), cv2.IMREAD_COLOR)
+    parsing = cv2.imread(str(root / "parsing" / name.replace(".jpg", ".png")), cv2.IMREAD_GRAYSCALE)
+    ids = np.where(parsing > 0, OTHER, 0).astype(np.uint8)
+    for number, row in enumerate(rows[:MAX_INSTANCES], start=1):
+        ids[rle.decode(row["segmentation"]).astype(bool)] = number
+    size = (round(image.shape[1] * height / image.shape[0]), height)
+    return Annotated(
+        cv2.resize(image, size, interpolation=cv2.INTER_AREA),
+        cv2.resize(ids, size, interpolation=cv2.INTER_NEAREST),
+        tuple(type_of[row["category_id"]] for row in rows[:MAX_INSTANCES]),
+    )

@@ -1,0 +1,116 @@
+"""Where single garments come from: street photos, photos of one garment, and the wardrobe renderer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from pycocotools import mask as rle
+
+from matcher.boxes import crop_square, square
+from matcher.taxonomy import TYPE_IDS, type_of
+from training.data.ccp import is_validation
+from training.data.clothing import segment
+from training.data.garment_crops import (
+    DRAWN,
+    FLAT,
+    PACKSHOT,
+    PHOTO,
+    SIZE,
+    TRAIN,
+    VALIDATION,
+    WORN,
+    Garment,
+    GarmentStore,
+    Row,
+    cut,
+    mask_box,
+)
+
+_MIN_SIDE = 12  # pixels; smaller garments are not worth a crop
+_PHOTO_MARGIN = 0.1
+
+
+def street_garments(root: Path) -> Iterator[Garment]:
+    """Every annotated garment of the Clothing Co-Parsing photos in `root`, both splits."""
+    coco = json.loads((root / "instances.json").read_text(encoding="utf-8"))
+    type_ids = {c["id"]: TYPE_IDS[c["name"]] for c in coco["categories"]}
+    images = {entry["id"]: entry["file_name"] for entry in coco["images"]}
+    loaded, image = -1, None
+    for note in sorted(coco["annotations"], key=lambda a: (a["image_id"], a["id"])):
+        if note["image_id"] != loaded:
+            loaded = note["image_id"]
+            image = cv2.imread(str(root / "photos" / images[loaded]), cv2.IMREAD_COLOR)
+        mask = rle.decode(note["segmentation"])
+        box = mask_box(mask) if mask.any() else np.zeros(4, np.float32)
+        if (box[2:] - box[:2]).min() >= _MIN_SIDE:
+            split = VALIDATION if is_validation(loaded) else TRAIN
+            yield cut(image, mask, box, Row(WORN, split, type_ids[note["category_id"]], f"street-{note['id']}"))
+
+
+def flat_garments(root: Path) -> Iterator[Garment]:
+    """Photos of one garment in `root/{train,validation}/CLASS`: whole, and segmented where that succeeds."""
+    for split in (TRAIN, VALIDATION):
+        for path in sorted((root / split).glob("*/*")):
+            name = type_of(path.parent.name)
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR) if name else None
+            if image is None:
+                continue
+            identity = f"flat-{split}-{path.stem}"
+            mask = segment(image)
+            yield _whole(image, mask, Row(PHOTO, split, TYPE_IDS[name], identity))
+            if mask is not None:
+                yield cut(image, mask, mask_box(mask), Row(FLAT, split, TYPE_IDS[name], identity))
+
+
+def _whole(image: np.ndarray, mask: np.ndarray | None, row: Row) -> Garment:
+    """The whole photo as a row, with a little grey around it."""
+    height, width = image.shape[:2]
+    frame = np.array([0, 0, width, height], np.float32)
+    left, top, side = square(frame, _PHOTO_MARGIN)
+    placed = (frame - (left, top, left, top)) * (SIZE / side)
+    full = np.ones((height, width), np.uint8) if mask is None else mask
+    shown = crop_square(cv2.merge([full * 255] * 3), frame, SIZE, _PHOTO_MARGIN)[..., 0]
+    shown[shown == 127] = 0  # outside the photo
+    known = Row(row.kind, row.split, row.type_id, row.identity, tuple(float(v) for v in placed))
+    return Garment(crop_square(image, frame, SIZE, _PHOTO_MARGIN), shown, known)
+
+
+def drawn_garments(scenes: int, first_seed: int, split: str) -> Iterator[Garment]:
+    """Garments that drawn people wear, cut out of `scenes` random scenes with seeds from `first_seed` on.
+
+    Rows of one product have one identity, so that its packshot and its worn views can be paired.
+    """
+    from matcher.wardrobe.scene import random_scene
+
+    for seed in range(first_seed, first_seed + scenes):
+        scene = random_scene(seed)
+        for mask, type_id, product in zip(scene.masks, scene.type_ids, scene.product_ids, strict=True):
+            box = mask_box(mask)
+            if (box[2:] - box[:2]).min() >= _MIN_SIDE:
+                yield cut(scene.image, mask.astype(np.uint8), box, Row(DRAWN, split, int(type_id), f"drawn-{product}"))
+
+
+def packshots(seed: int, per_type: int, views: int, split: str) -> Iterator[Garment]:
+    """Product photos of a rendered wardrobe of `per_type` products of each type, `views` photos each."""
+    from matcher.wardrobe.packshot import render_packshot
+
+    from matcher.wardrobe.product import make_wardrobe
+
+    for product in make_wardrobe(seed, per_type):
+        for view in range(views):
+            image, mask = render_packshot(product, 256, view)
+            row = Row(PACKSHOT, split, TYPE_IDS[product.type], f"drawn-{product.id}")
+            yield cut(image, mask, mask_box(mask), row)
+
+
+def cached(folder: Path, make: Callable[[], Iterator[Garment]]) -> GarmentStore:
+    """Open the store in `folder`; make it first if there is none."""
+    if not (folder / "index.json").exists():
+        return GarmentStore.write(folder, make())
+    return GarmentStore(folder)
+
+

@@ -1,0 +1,64 @@
+"""Annotated pictures packed into memory-mapped files, so that every training process shares one copy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from matcher.errors import ConfigError
+from training.data.records import Annotated
+
+
+class Store:
+    """A read-only sequence of `Annotated` pictures on disk (a folder made by `Store.write`)."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open a folder written by `Store.write`.
+
+        Raises:
+            ConfigError: the folder is not a finished store.
+        """
+        try:
+            self._index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError) as error:
+            raise ConfigError(f"{folder} is not a finished store of training pictures: {error}") from error
+        self._pixels = np.memmap(folder / "pixels.u8", np.uint8, "r")
+        self._ids = np.memmap(folder / "ids.u8", np.uint8, "r")
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __getitem__(self, i: int) -> Annotated:
+        entry = self._index[i]
+        height, width, at = entry["height"], entry["width"], entry["at"]
+        end = at + height * width
+        image = self._pixels[3 * at : 3 * end].reshape(height, width, 3)
+        return Annotated(np.asarray(image), np.asarray(self._ids[at:end].reshape(height, width)), tuple(entry["types"]))
+
+    def name(self, i: int) -> str:
+        """Name that the picture was stored under."""
+        return self._index[i]["name"]
+
+    @property
+    def types(self) -> list[tuple[int, ...]]:
+        """The type ids of every picture, without reading any pixel."""
+        return [tuple(entry["types"]) for entry in self._index]
+
+    @staticmethod
+    def write(folder: Path, pictures: Iterable[tuple[str, Annotated]]) -> Store:
+        """Pack named pictures into `folder`; the index is written last, so a store is whole or absent."""
+        folder.mkdir(parents=True, exist_ok=True)
+        index, at = [], 0
+        with (folder / "pixels.u8").open("wb") as pixels, (folder / "ids.u8").open("wb") as ids:
+            for name, picture in pictures:
+                height, width = picture.ids.shape
+                pixels.write(np.ascontiguousarray(picture.image).tobytes())
+                ids.write(np.ascontiguousarray(picture.ids).tobytes())
+                index.append(dict(name=name, height=height, width=width, at=at, types=list(map(int, picture.types))))
+                at += height * width
+        (folder / "index.tmp").write_text(json.dumps(index), encoding="utf-8")
+        (folder / "index.tmp").rename(folder / "index.json")
+        return Store(folder)

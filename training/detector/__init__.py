@@ -1,0 +1,1 @@
+"""The detector: a small Match R-CNN (boxes, types, masks), its training and export."""
