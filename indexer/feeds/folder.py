@@ -1,0 +1,71 @@
+"""A folder of pictures: the file's name is the product's id, a sub-folder that names a type gives the type."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from indexer.feeds import values
+from indexer.feeds.base import PICTURE_SUFFIXES, Collector, FeedContent, Picture
+from indexer.feeds.values import BadValue
+from matcher.catalog.folder import is_catalog
+from matcher.taxonomy import type_of
+from matcher.types import Product
+
+
+class FolderFeed:
+    """All pictures below a folder. Rows are numbered in the order of the paths.
+
+    Files of one folder that differ only in the suffix are several pictures of one product. Hidden files and
+    catalogues are passed over.
+    """
+
+    kind = "folder"
+
+    def __init__(self, path: Path) -> None:
+        """Open a folder; it is read by `read`."""
+        self._root = path.resolve()
+
+    @classmethod
+    def accepts(cls, path: Path) -> bool:
+        """Whether a path is a folder."""
+        return path.is_dir()
+
+    def read(self) -> FeedContent:
+        """List and check every file; see `Feed.read`."""
+        collector = Collector()
+        homes: dict[str, Path] = {}
+        for row, path in enumerate(self._files(), 1):
+            name = path.relative_to(self._root).as_posix()
+            try:
+                picture = Picture(row, name, self._checked(path, name))
+                product = Product(values.product_id(values.exact_text(path.stem)), type=self._type_of(path))
+                home = homes.setdefault(product.id, path.parent)
+                if home != path.parent:
+                    other = home.relative_to(self._root).as_posix()
+                    raise BadValue(f"{name}: a file in {other} has the same name, which is the id; rename one")
+                collector.add(product, picture)
+            except BadValue as reason:
+                collector.reject(row, path.stem, str(reason))
+        return collector.content()
+
+    def _files(self) -> Iterator[Path]:
+        for folder, folders, files in os.walk(self._root):
+            here = Path(folder)
+            folders[:] = sorted(one for one in folders if not one.startswith(".") and not is_catalog(here / one))
+            yield from (here / file for file in sorted(files) if not _is_hidden(file))
+
+    def _checked(self, path: Path, name: str) -> Path:
+        if path.suffix.lower() not in PICTURE_SUFFIXES:
+            raise BadValue(f"{name} is not a picture by its name")
+        return values.picture_path(str(path), self._root)
+
+    def _type_of(self, path: Path) -> str:
+        """The type that the nearest folder above names; "" when none does."""
+        inside = path.parent.relative_to(self._root).parts
+        return next((found for found in map(type_of, reversed(inside)) if found), "")
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in ("Thumbs.db", "desktop.ini")
