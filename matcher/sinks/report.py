@@ -45,7 +45,7 @@ class Report(Closing):
             path: a folder, which gets sightings.csv and report.html, or one file that ends in .csv or .html.
             video: gives the name, the frame rate and the start timecode; without it they come from the frames.
             products: gives the listing of a catalogue row; by default the one attached to the garments.
-            shot: asked at each frame for the number of the current shot, from 1.
+            shot: asked for the number of the current shot, from 1, where the garments' column `shot` is missing.
             retroactive: whether a track's decision also holds for its earlier frames; false for live streams.
             picture_of: gives the shop's picture (H, W, 3) uint8 BGR of a product for the page, or None.
 
@@ -66,7 +66,8 @@ class Report(Closing):
         if not self._pace.frames:
             self._name, self._size = self._name or frame.source, frame.size
         self._pace.see(frame)
-        self._log.add(frame, garments, self._shot())
+        known = len(garments) and garments.has("shot")
+        self._log.add(frame, garments, int(garments.shot[0]) if known else self._shot())
 
     def close(self, ok: bool = True) -> None:
         """Write the files, or nothing after a failure.

@@ -1,0 +1,84 @@
+"""`asworn image`: the products worn in one picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.markup import escape
+from rich.table import Table
+
+from matcher.cli.options import BundleOption, CatalogOption, ConfigOption, MasksOption, ThreadsOption, make_pipeline
+from matcher.cli.output import out
+from matcher.errors import InputError
+from matcher.files import write_whole
+from matcher.pipeline import Pipeline
+from matcher.sinks.draw import draw
+from matcher.sinks.jsonl import garment_record
+from matcher.types import TIERS, Garments
+from matcher.video.image import read_image
+
+
+def image(
+    picture: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture file.")],
+    catalog: CatalogOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    overlay: Annotated[Path | None, typer.Option(help="Also write the picture with what was found.")] = None,
+    crops: Annotated[Path | None, typer.Option(help="Also write a picture of each garment into this folder.")] = None,
+    config: ConfigOption = "file.toml",
+    bundle: BundleOption = None,
+    threads: ThreadsOption = 0,
+    masks: MasksOption = True,
+) -> None:
+    """Find the products worn in one picture."""
+    pixels = read_image(picture)
+    pipeline = make_pipeline(catalog, config, bundle, threads, masks)
+    garments = pipeline.image(pixels)
+    if overlay is not None:
+        _write_picture(overlay, draw(pixels, garments, pipeline.products))
+    if crops is not None:
+        _write_crops(crops, pixels, garments)
+    if as_json:
+        typer.echo(json.dumps(_record(picture, pixels, garments, pipeline), ensure_ascii=False, allow_nan=False))
+    else:
+        out.print(_table(garments, pipeline))
+
+
+def _record(picture: Path, pixels: NDArray[np.uint8], garments: Garments, pipeline: Pipeline) -> dict[str, Any]:
+    rows = [{**garment_record(one, pipeline.products), "tier": TIERS[one.tier[0]]} for one in garments]
+    return {"image": picture.name, "size": [pixels.shape[1], pixels.shape[0]], "garments": rows}
+
+
+def _table(garments: Garments, pipeline: Pipeline) -> Table:
+    table = Table(title=f"{len(garments)} garments")
+    for heading in ("type", "box", "score", "product", "similarity", "tier"):
+        table.add_column(heading)
+    for one in garments:
+        product = pipeline.products(int(one.product_row[0, 0])) if one.product_row.shape[1] else None
+        box = " ".join(str(round(float(v))) for v in one.xyxy[0])
+        found = (escape(product.name), f"{one.best_score[0]:.2f}", TIERS[one.tier[0]]) if product else ("", "", "")
+        table.add_row(f"{one.type_name} {one.type_score[0]:.0%}", box, f"{one.score[0]:.2f}", *found)
+    return table
+
+
+def _write_crops(folder: Path, pixels: NDArray[np.uint8], garments: Garments) -> None:
+    for i, one in enumerate(garments):
+        x0, y0, x1, y1 = (int(v) for v in (*np.floor(one.xyxy[0, :2]), *np.ceil(one.xyxy[0, 2:])))
+        crop = pixels[y0:y1, x0:x1]
+        if crop.size:
+            _write_picture(folder / f"{i:02d}-{one.type_name}.png", crop)
+
+
+def _write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
+    try:
+        ok, data = cv2.imencode(path.suffix or ".", pixels)
+    except cv2.error:
+        ok, data = False, None
+    if not ok:
+        raise InputError(f"cannot write pictures of the kind {path.name!r}; end the name in .jpg or .png")
+    write_whole(path, data.tobytes())

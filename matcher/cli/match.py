@@ -1,0 +1,128 @@
+"""`asworn match`: the products worn in a video."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from matcher.cli.options import (
+    BundleOption,
+    CatalogOption,
+    ConfigOption,
+    MasksOption,
+    ThreadsOption,
+    check_span,
+    make_pipeline,
+    parse_time,
+)
+from matcher.cli.output import RunFolder, err, out
+from matcher.pipeline import Pipeline
+from matcher.runner import Progress as Step
+from matcher.runner import Summary, run
+from matcher.sightings import Sighting
+from matcher.sinks.base import Sink
+from matcher.sinks.jsonl import JsonlSink
+from matcher.sinks.report import Report
+from matcher.sinks.run_json import run_record, write_run
+from matcher.sinks.video import OverlaySink
+from matcher.types import TIERS
+from matcher.video.open import open_video
+from matcher.video.source import VideoSource
+
+
+def match(
+    video: Annotated[str, typer.Argument(help="A video file, or its address.")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
+    catalog: CatalogOption = None,
+    overlay: Annotated[bool, typer.Option("--overlay", help="Also write the video with what was found.")] = False,
+    config: ConfigOption = "file.toml",
+    bundle: BundleOption = None,
+    threads: ThreadsOption = 0,
+    masks: MasksOption = True,
+    start: Annotated[str | None, typer.Option(help="Where to begin: seconds, M:SS or H:MM:SS.")] = None,
+    end: Annotated[str | None, typer.Option(help="Where to stop.")] = None,
+) -> None:
+    """Find the products worn in a video.
+
+    Writes frames.jsonl, sightings.csv, report.html and run.json into the folder, and overlay.mp4 with --overlay.
+    """
+    span = parse_time(start), parse_time(end)
+    check_span(*span)
+    results = RunFolder(folder)
+    with open_video(video) as source:
+        pipeline = make_pipeline(catalog, config, bundle, threads, masks)
+        pipeline.warm_up(source.size)
+        with results as staging:
+            report = Report(staging, source, pipeline.products)
+            summary = _run(source, pipeline, _sinks(staging, source, pipeline, report, overlay), *span)
+            write_run(staging / "run.json", _record(source, pipeline, summary))
+    _tell(summary, report.sightings, folder)
+
+
+def _sinks(staging: Path, source: VideoSource, pipeline: Pipeline, report: Report, overlay: bool) -> list[Sink]:
+    sinks: list[Sink] = [JsonlSink(staging / "frames.jsonl", pipeline.products), report]
+    if overlay:
+        sinks.append(OverlaySink(staging / "overlay.mp4", source.rate, pipeline.products))
+    return sinks
+
+
+def _run(
+    source: VideoSource, pipeline: Pipeline, sinks: list[Sink], start_s: float | None, end_s: float | None
+) -> Summary:
+    with _progress() as bar:
+        task = bar.add_task("matching", total=_expected(source, start_s, end_s), rate=0.0)
+        return run(source, sinks, pipeline, lambda step: _show(bar, task, step), start_s, end_s)
+
+
+def _expected(source: VideoSource, start_s: float | None, end_s: float | None) -> int | None:
+    total = source.frames_estimate
+    if total is None or not source.duration_s:
+        return total
+    span = min(end_s or source.duration_s, source.duration_s) - (start_s or 0)
+    return max(round(total * span / source.duration_s), 1)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} frames, {task.fields[rate]:.1f} a second,"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=err, transient=True, refresh_per_second=4) as bar:
+        yield bar
+
+
+def _show(bar: Progress, task: TaskID, step: Step) -> None:
+    bar.update(task, completed=step.frames, rate=step.rate)
+
+
+def _record(source: VideoSource, pipeline: Pipeline, summary: Summary) -> dict:
+    catalog = pipeline.catalog
+    return run_record(
+        source.name,
+        summary.frames,
+        summary.wall_s,
+        pipeline.timings,
+        bundle={"name": pipeline.bundle.name, "hash": pipeline.bundle.hash},
+        catalogue=None if catalog is None else {"generation": catalog.generation, "hash": catalog.hash},
+        corrupt=source.corrupt,
+    )
+
+
+def _tell(summary: Summary, sightings: list[Sighting], folder: Path) -> None:
+    best: dict[str, int] = {}
+    for seen in sightings:
+        best[seen.product.id] = max(best.get(seen.product.id, 0), seen.tier)
+    tiers = Counter(TIERS[tier] for tier in best.values())
+    out.print(f"{summary.frames} frames in {summary.wall_s:.1f} s ({summary.fps:.1f} a second)")
+    out.print(f"{len(best)} products seen: {tiers['exact']} exact, {tiers['similar']} similar")
+    out.print(f"results: {escape(str(folder / 'report.html'))}")

@@ -1,0 +1,70 @@
+"""Options that several commands share, and what they lead to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from matcher.bundle import Bundle
+from matcher.catalog.catalog import Catalog
+from matcher.config import PipelineConfig, load_pipeline_config
+from matcher.errors import ConfigError, InputError
+from matcher.pipeline import Pipeline
+
+CatalogOption = Annotated[Path | None, typer.Option("--catalog", help="The shop's catalogue; without it types only.")]
+ConfigOption = Annotated[str, typer.Option("--config", help="Settings of the pipeline, a TOML file.")]
+BundleOption = Annotated[str | None, typer.Option("--bundle", help="Weights: a folder, or a packaged name.")]
+ThreadsOption = Annotated[int, typer.Option("--threads", min=0, help="Threads for the models; 0 = all cores.")]
+MasksOption = Annotated[bool, typer.Option("--masks/--no-masks", help="Outline garments; off is faster.")]
+
+
+def make_pipeline(catalog: Path | None, config: str, bundle: str | None, threads: int, masks: bool) -> Pipeline:
+    """The pipeline that the options ask for.
+
+    Raises:
+        MatcherError: whatever is wrong with the catalogue, the settings or the weights.
+    """
+    settings = _settings(config, bundle, threads, masks)
+    weights = Bundle.open(settings.bundle)
+    loaded = Catalog.load(catalog, weights.embedder_hash) if catalog is not None else None
+    return Pipeline(settings, loaded, weights)
+
+
+def _settings(config: str, bundle: str | None, threads: int, masks: bool) -> PipelineConfig:
+    settings = load_pipeline_config(config)
+    if threads:
+        settings = replace(settings, threads=threads)
+    if bundle is not None:
+        settings = replace(settings, bundle=bundle)
+    return settings if masks else replace(settings, detect=replace(settings.detect, masks=False))
+
+
+def parse_time(text: str | None) -> float | None:
+    """Seconds of "90", "1:30" or "0:01:30.5"; None for None.
+
+    Raises:
+        InputError: it is no time.
+    """
+    if text is None:
+        return None
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError:
+        parts = []
+    seconds = sum(part * 60**i for i, part in enumerate(reversed(parts)))
+    if not 1 <= len(parts) <= 3 or any(part < 0 for part in parts) or not seconds < 1e9:
+        raise InputError(f"{text!r} is not a time; write seconds, M:SS or H:MM:SS")
+    return seconds
+
+
+def check_span(start_s: float | None, end_s: float | None) -> None:
+    """Refuse an end that is not after the start.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if end_s is not None and end_s <= (start_s or 0):
+        raise ConfigError("--end must be later than --start")
