@@ -276,7 +276,7 @@ def test_folder_feed(tmp_path: Path) -> None:
         "tops/ada/two.webp",  # the nearest folder that names a type
         "Jeans/three.jpeg",
         "misc/four.JPG",
-        "misc/one.jpg",  # an id that is taken
+        "vintage/one.jpg",  # an id that is taken
         "misc/notes.txt",
         ".hidden/five.jpg",
         ".DS_Store",
@@ -297,7 +297,7 @@ def test_folder_feed(tmp_path: Path) -> None:
         "four": ("", ["misc/four.JPG"]),
     }
     assert {one.id: one.reason for one in content.rejected} == {
-        "one": "misc/one.jpg: a file in tops has the same name, which is the id; rename one",
+        "one": "vintage/one.jpg: a file in tops has the same name, which is the id; rename one",
         "notes": "misc/notes.txt is not a picture by its name",
         "trick": "the picture is outside the feed's folder",
     }
