@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -27,7 +28,9 @@ _NET_PROTOCOLS = "http,https,httpproxy,tcp,tls,udp,rtp,rtmp,rtmps,rtsp,rtsps,srt
 # What FFmpeg also "plays" but nobody means by a video: text as terminal art, single pictures, scripts.
 _NOT_VIDEO = ("tty", "image2", "concat", "lavfi", "webvtt", "srt", "ass")
 _PICTURE = "_pipe"
-_BAD_IN_A_ROW = 600
+_DAMAGE = (av.InvalidDataError, av.PatchWelcomeError, av.UnknownError, av.BugError)  # reading may go on after these
+_BAD_IN_A_ROW = 200
+_FASTEST = 1000  # frames per second; above it the rate is the unit of time and says nothing
 
 
 def is_url(source: object) -> bool:
@@ -41,6 +44,17 @@ class PyAVSource:
     Frames keep the file's own time stamps (missing or backward ones are repaired), are upright and 8-bit BGR.
     Damaged frames are skipped and counted in `corrupt`; `truncated` says after the last frame whether the file
     ended early. Iterating again starts from the beginning.
+
+    Attributes:
+        name: the file's name, or the address without its password and query.
+        size: (width, height) of the first frame, upright.
+        rate: frames per second, average or guessed; for display only.
+        time_base: seconds per unit of the frames' stamps.
+        duration_s: length in seconds as the file states it, or None.
+        frames_estimate: the number of frames that the file states, else length times rate, or None.
+        start_timecode: SMPTE timecode of the first frame, from the stream, the file or its timecode track, or None.
+        corrupt: damaged frames skipped so far.
+        truncated: whether reading ended early: fewer frames came than the file states.
     """
 
     def __init__(self, source: str | Path, timeout_s: float = 10.0) -> None:
@@ -61,6 +75,7 @@ class PyAVSource:
 
     def _open(self) -> None:
         self._container = _open_container(self._source, self._timeout_s, self.name)
+        self._closed = False
         try:
             self._stream = _video_stream(self._container, self.name)
             self._stream.thread_type = "AUTO"
@@ -68,49 +83,38 @@ class PyAVSource:
             self._first = next(self._pictures, None)
             if self._first is None:
                 raise MediaError(f"{self.name}: no frame can be decoded; the file is damaged or cut off")
+            self._learn()
         except BaseException:
             self.close()
             raise
         self._started = False
-        image = to_bgr(self._first)
-        self.size: tuple[int, int] = (image.shape[1], image.shape[0])
 
-    @property
-    def time_base(self) -> Fraction:
-        """Seconds per unit of the frames' stamps."""
-        return self._stream.time_base or Fraction(1, 90_000)
-
-    @property
-    def rate(self) -> Fraction:
-        """Frames per second, average or guessed; for display only."""
-        for rate in (self._stream.average_rate, self._stream.guessed_rate, self._stream.base_rate):
-            if rate and 0 < rate <= 1000:
-                return Fraction(rate)
-        return Fraction(25)
-
-    @property
-    def duration_s(self) -> float | None:
-        """Length in seconds as the file states it."""
-        if self._stream.duration:
-            return float(self._stream.duration * self.time_base)
-        return self._container.duration / av.time_base if self._container.duration else None
-
-    @property
-    def frames_estimate(self) -> int | None:
-        """The number of frames that the file states, else length times rate."""
-        length = self.duration_s
-        return self._stream.frames or (round(length * self.rate) if length else None)
-
-    @property
-    def start_timecode(self) -> str | None:
-        """SMPTE timecode of the first frame, from the stream, the file or its timecode track."""
-        holders = (self._stream, self._container, *self._container.streams)
-        return next((h.metadata["timecode"] for h in holders if "timecode" in h.metadata), None)
+    def _learn(self) -> None:
+        """Copy what is known: PyAV's streams must not be touched after the container is closed."""
+        stream, container = self._stream, self._container
+        height, width = to_bgr(self._first).shape[:2]
+        self.size: tuple[int, int] = (width, height)
+        self.time_base: Fraction = stream.time_base or Fraction(1, 90_000)
+        self.rate = _rate(stream)
+        self.duration_s: float | None = None
+        if stream.duration:
+            self.duration_s = float(stream.duration * self.time_base)
+        elif container.duration:
+            self.duration_s = container.duration / av.time_base
+        self._stated = stream.frames
+        guess = round(self.duration_s * self.rate) if self.duration_s else None
+        self.frames_estimate: int | None = self._stated or guess
+        holders = (stream, container, *container.streams)
+        self.start_timecode: str | None = next(
+            (h.metadata["timecode"] for h in holders if "timecode" in h.metadata), None
+        )
 
     def __iter__(self) -> Iterator[Frame]:
+        if self._closed:
+            raise MediaError(f"{self.name} is closed; open it again to read it")
         if self._started:
             self.close()
-            self.corrupt = 0
+            self.corrupt, self.truncated = 0, False
             self._open()
         self._started = True
         clock = Clock(self.time_base, self.rate)
@@ -119,42 +123,55 @@ class PyAVSource:
             pts = clock(picture.pts if picture.pts is not None else picture.dts, picture.duration)
             yield Frame(to_bgr(picture), pts, self.time_base, self.name, index)
             picture, index = next(self._pictures, None), index + 1
-        stated = self._stream.frames
-        self.truncated |= index + self.corrupt < stated * 0.98 - 1
+        self.truncated |= index + self.corrupt < self._stated * 0.98 - 1
 
     def _decode(self) -> Iterator[VideoFrame]:
-        packets = self._container.demux(self._stream)
-        bad = 0
-        while bad < _BAD_IN_A_ROW:
+        # A half packet at the end of a cut file would make PyAV lose the frames that the decoder still holds; in
+        # transport streams, though, a damaged packet is better than none.
+        skip = "mpegts" not in self._container.format.name
+        for packet in self._packets():
+            if skip and packet is not None and packet.is_corrupt:
+                self.corrupt += 1
+                continue
             try:
-                packet = next(packets, None)
-                if packet is None:
-                    return
-                frames = packet.decode()
-            except av.EOFError:
-                return
-            except av.FFmpegError as error:
-                bad += 1
-                if not _goes_on(error):
-                    self._cut(error)
-                    return
+                frames = packet.decode() if packet is not None else self._stream.codec_context.decode(None)
+            except av.FFmpegError:
                 self.corrupt += 1
                 continue
             for frame in frames:
-                bad = 0
                 if frame.is_corrupt:
                     self.corrupt += 1
                 else:
                     yield frame
 
-    def _cut(self, error: av.FFmpegError) -> None:
-        """A read failed for good: the end of a cut file, an error of a live stream."""
+    def _packets(self) -> Iterator[Packet | None]:
+        """The packets of the stream; last one that makes the decoder give what it holds back, or None for it."""
+        packets, bad = self._container.demux(self._stream), 0
+        while not self._closed:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError as error:
+                bad += 1
+                if isinstance(error, _DAMAGE) and bad < _BAD_IN_A_ROW:
+                    self.corrupt += 1
+                    packets = self._container.demux(self._stream)  # a generator that raised is spent
+                    continue
+                self._lost(error)
+                packet = None
+            bad = 0
+            yield packet
+            if packet is None or (packet.size == 0 and packet.dts is None):
+                return
+
+    def _lost(self, error: av.FFmpegError) -> None:
+        """Reading failed for good: the end of a cut file, or a connection that broke."""
         self.truncated = True
-        if is_url(self._source):
+        if is_url(self._source) and not isinstance(error, av.EOFError):
             raise MediaError(f"{self.name}: the connection was lost ({_reason(error)})") from error
 
     def close(self) -> None:
-        """Close the file."""
+        """Let go of the file or connection; a loop that still runs over the frames ends."""
+        self._closed = True
         self._container.close()
 
     def __enter__(self) -> Self:
@@ -201,6 +218,15 @@ def _video_stream(container: InputContainer, name: str) -> VideoStream:
     return stream
 
 
+def _rate(stream: VideoStream) -> Fraction:
+    """Frames per second: the average, or the guess where it is near (a short file's average is off)."""
+    known = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    rates = [Fraction(rate) for rate in known if rate and 0 < rate <= _FASTEST]
+    if not rates:
+        return Fraction(25)
+    return next((rate for rate in rates[1:] if abs(rate - rates[0]) < rates[0] / 50), rates[0])
+
+
 def _kinds(container: InputContainer) -> str:
     return ", ".join(sorted({s.type for s in container.streams if s.type != "video"})) or "nothing"
 
@@ -210,11 +236,6 @@ def _name(source: str | Path) -> str:
         return Path(source).name
     parts = urlsplit(str(source))  # the query may hold keys, the front a password: keep them out of reports
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
-
-
-def _goes_on(error: av.FFmpegError) -> bool:
-    """Whether more packets can follow this error: damaged data yes, a dead connection no."""
-    return isinstance(error, (av.InvalidDataError, av.PatchWelcomeError, av.UnknownError, av.BugError))
 
 
 def _reason(error: Exception) -> str:

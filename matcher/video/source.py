@@ -53,6 +53,11 @@ class VideoSource(Protocol):
         """How many damaged frames were skipped so far."""
         ...
 
+    @property
+    def truncated(self) -> bool:
+        """After the last frame: whether fewer frames came than the file states."""
+        ...
+
     def __iter__(self) -> Iterator[Frame]:
         """The frames from the first on."""
         ...
