@@ -38,6 +38,7 @@ def test_everything_right() -> None:
         "shown": 1.0,
         "settled": True,
         "tier": EXACT,
+        "score": 0.0,
         "first_right": 0.0,
     }
 
@@ -56,6 +57,7 @@ def test_a_wrong_exact_product_costs_precision() -> None:
     # judged times are 2..7; "x" is shown there for 2 s by track 3, "a" rightly for 3 s
     result = score_video(TRUTH, timeline((1, "a", EXACT, 2, 4), (3, "x", EXACT, 6, 7)))
     assert figures(result, *ALL) == [2, 2, 0.5, 0.6, round(3 / 7, 4), 0.5]
+    assert result["wrong"] == {"x": 2.0}
 
 
 def test_only_listed_intervals_are_judged() -> None:

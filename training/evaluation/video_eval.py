@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -11,8 +12,9 @@ from typing import Any
 from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
 from matcher.config import load_pipeline_config
+from matcher.errors import InputError
 from matcher.pipeline import Pipeline
-from matcher.types import NONE, Frame, Garments, Product
+from matcher.types import NONE, TIERS, Frame, Garments, Product
 from matcher.video.open import open_video
 from training.evaluation.output import Progress
 from training.evaluation.video_score import Moment, Shown, score_video
@@ -36,20 +38,19 @@ class MomentLog:
         self._shown.append(tuple(self._rows(garments)))
 
     def moments(self) -> list[Moment]:
-        """All frames so far; a frame lasts until the next one, the last one as long as the one before it."""
-        steps = [float(b - a) for a, b in zip(self._times, self._times[1:], strict=False)]
-        steps.append(steps[-1] if steps else 0.0)
-        rows = zip(self._times, steps, self._shown, strict=True)
-        return [Moment(float(time), step, shown) for time, step, shown in rows]
+        """All frames so far."""
+        return in_time(self._times, self._shown)
 
     def _rows(self, garments: Garments) -> Iterator[Shown]:
         if not len(garments):
             return
         tiers = garments.tier if garments.has("tier") else [NONE] * len(garments)
-        for track, rows, tier in zip(garments.track_id, garments.product_row, tiers, strict=True):
+        columns = (garments.track_id, garments.product_row, garments.match_score, tiers)
+        for track, rows, scores, tier in zip(*columns, strict=True):
             product = self._products(int(rows[0])) if len(rows) and rows[0] >= 0 else None
             if track >= 0:
-                yield Shown(int(track), product.id if product else "", int(tier) if product else NONE)
+                known = (product.id, int(tier), float(scores[0])) if product else ("", NONE, 0.0)
+                yield Shown(int(track), *known)
 
 
 def open_pipeline(
@@ -109,6 +110,34 @@ def evaluate_video(
         frames = progress(source, "frames", source.frames_estimate)
         moments = watch(pipeline, frames, products)
     return score_video(truth, from_zero(moments), complete)
+
+
+def read_moments(path: Path) -> list[Moment]:
+    """What a finished run showed, from its frames.jsonl.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        return in_time([Fraction(str(line["time"])) for line in lines], [tuple(_shown(line)) for line in lines])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not the frames.jsonl of a run: {error}") from error
+
+
+def _shown(line: dict[str, Any]) -> Iterator[Shown]:
+    for garment in line["garments"]:
+        if garment["track"] is not None:
+            first = garment["products"][0] if garment["products"] else {"id": "", "score": 0.0}
+            yield Shown(garment["track"], first["id"], TIERS.index(garment["tier"] or "none"), first["score"] or 0.0)
+
+
+def in_time(times: list[Fraction], shown: list[tuple[Shown, ...]]) -> list[Moment]:
+    """Moments of frames at these seconds: each lasts until the next one, the last as long as the one before it."""
+    steps = [float(b - a) for a, b in zip(times, times[1:], strict=False)]
+    steps.append(steps[-1] if steps else 0.0)
+    return [Moment(float(time), step, rows) for time, step, rows in zip(times, steps, shown, strict=True)]
 
 
 def from_zero(moments: list[Moment]) -> list[Moment]:

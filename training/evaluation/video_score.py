@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +15,19 @@ SLACK_S = 0.5  # where everything is listed: how far from its interval a product
 
 @dataclass(frozen=True)
 class Shown:
-    """What one track says in one frame: a product (empty when none) and how sure (tier 0 none, 1 similar, 2 exact)."""
+    """What one track says in one frame.
+
+    Attributes:
+        track: its number.
+        product_id: the first candidate; empty when there is none.
+        tier: 0 none (the candidate is not shown), 1 similar, 2 exact.
+        score: similarity of the candidate.
+    """
 
     track: int
     product_id: str
     tier: int
+    score: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,8 +71,10 @@ def score_video(truth: Sequence[Interval], moments: Sequence[Moment], complete: 
         recall: share of the listed time in which the product is shown.
         false_exact: share of judged tracks that end as exact on a wrong product.
         precision_exact, recall_exact: the same with products shown as exact alone.
-        per_product: {id: {"seconds", "shown", "settled", "first_right"}}; the last is seconds after its first
-            appearance, or None.
+        per_product: {id: {"seconds", "shown", "settled", "tier", "score", "first_right"}}: seconds on screen, share of
+            them in which it is shown, best tier, mean similarity while shown, and how many seconds after its first
+            appearance it is shown first, or None.
+        wrong: {id: seconds} for which products were shown wrongly, longest first.
     """
     judged = [m for m in moments if complete or any(i.holds(m.time) for i in truth)]
     lives = _lives(judged)
@@ -86,6 +97,7 @@ def score_video(truth: Sequence[Interval], moments: Sequence[Moment], complete: 
         "recall_exact": _recall(truth, judged, EXACT),
         "false_exact": _ratio(len(wrong_exact), len(lives)),
         "per_product": products,
+        "wrong": _wrong(judged, is_right),
     }
 
 
@@ -130,6 +142,15 @@ def _precision(judged: Iterable[Moment], least: int, is_right: Callable[[float, 
     return _ratio(right, total)
 
 
+def _wrong(judged: Iterable[Moment], is_right: Callable[[float, Shown], bool]) -> dict[str, float]:
+    seconds: Counter[str] = Counter()
+    for moment in judged:
+        for shown in moment.shown:
+            if shown.tier > NONE and not is_right(moment.time, shown):
+                seconds[shown.product_id] += moment.duration
+    return {product: round(time, 2) for product, time in seconds.most_common()}
+
+
 def _recall(truth: Sequence[Interval], judged: Iterable[Moment], least: int) -> float:
     right = total = 0.0
     for moment in judged:
@@ -143,17 +164,18 @@ def _recall(truth: Sequence[Interval], judged: Iterable[Moment], least: int) -> 
 def _product(product_id: str, truth: Sequence[Interval], judged: Iterable[Moment]) -> dict[str, Any]:
     own = [i for i in truth if i.product_id == product_id]
     inside = [m for m in judged if any(i.holds(m.time) for i in own)]
-    showing = [m for m in inside if any(s.product_id == product_id and s.tier > NONE for s in m.shown)]
+    showing = [(m, s) for m in inside for s in m.shown if s.product_id == product_id and s.tier > NONE]
     # The decision of a track inside an interval is what it says last there.
     ends = {s.track: s for m in inside for s in m.shown}
     settled = any(s.product_id == product_id and s.tier > NONE for s in ends.values())
     start = min(i.t_start for i in own)
     return {
         "seconds": round(sum(m.duration for m in inside), 2),
-        "shown": _ratio(sum(m.duration for m in showing), sum(m.duration for m in inside)),
+        "shown": _ratio(sum({m.time: m.duration for m, _ in showing}.values()), sum(m.duration for m in inside)),
         "settled": settled,
-        "tier": max((s.tier for m in showing for s in m.shown if s.product_id == product_id), default=NONE),
-        "first_right": round(showing[0].time - start, 2) if showing else None,
+        "tier": max((s.tier for _, s in showing), default=NONE),
+        "score": _ratio(sum(s.score for _, s in showing), len(showing)),
+        "first_right": round(showing[0][0].time - start, 2) if showing else None,
     }
 
 
