@@ -15,15 +15,41 @@ from matcher.errors import ConfigError
 T = TypeVar("T")
 
 
+def _require(holds: bool, rule: str) -> None:
+    if not holds:
+        raise ConfigError(f"settings: {rule}")
+
+
+def _share(**values: float | None) -> None:
+    """Refuse values that are not between 0 and 1."""
+    for name, value in values.items():
+        _require(value is None or 0 <= value <= 1, f"{name} must be between 0 and 1, not {value}")
+
+
+def _at_least(least: float, **values: float | None) -> None:
+    for name, value in values.items():
+        _require(value is None or value >= least, f"{name} must be {least} or more, not {value}")
+
+
 @dataclass(frozen=True)
 class DetectConfig:
-    """Detection. A threshold of None means the one in the bundle's card."""
+    """Detection. What is None is taken from the bundle's card."""
 
+    short_side: int | None = None  # pixels that the picture is scaled to; less is faster and misses small things
+    max_side: int | None = None
     score_threshold: float | None = None
     nms_iou: float | None = None
     same_garment_iou: float = 0.8  # boxes of two types of one slot that overlap more are one garment
     max_garments: int = 40
     masks: bool = True
+    mask_rows: str = "all"  # or "due": in a video only the garments that are embedded in this frame, which is faster
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        _at_least(32, short_side=self.short_side, max_side=self.max_side)
+        _at_least(1, max_garments=self.max_garments)
+        _share(score_threshold=self.score_threshold, nms_iou=self.nms_iou, same_garment_iou=self.same_garment_iou)
+        _require(self.mask_rows in ("all", "due"), f'mask_rows must be "all" or "due", not {self.mask_rows!r}')
 
 
 @dataclass(frozen=True)
@@ -40,6 +66,13 @@ class TrackConfig:
     max_due: int = 4  # embeddings in one frame at most; the others wait for the next one
     cut_threshold: float = 0.4  # difference 0..1 of two pictures above which there was a cut between them
 
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        _share(high_score=self.high_score, low_score=self.low_score, match_iou=self.match_iou)
+        _share(cut_threshold=self.cut_threshold)
+        _at_least(0, lost_s=self.lost_s, refresh_s=self.refresh_s)
+        _at_least(1, confirm_frames=self.confirm_frames, better_view=self.better_view, max_due=self.max_due)
+
 
 @dataclass(frozen=True)
 class LookupConfig:
@@ -48,6 +81,11 @@ class LookupConfig:
     k: int = 5
     top_types: int = 2
     refresh_s: float = 0.0  # how often to look for a new generation of the catalogue; 0 = never
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        _at_least(1, k=self.k, top_types=self.top_types)
+        _at_least(0, refresh_s=self.refresh_s)
 
 
 @dataclass(frozen=True)
@@ -59,6 +97,14 @@ class SettleConfig:
     hysteresis: float = 0.04  # a shown product must be beaten by this much, or fall this far below its tier
     max_views: int = 8
     expire_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        for name in ("exact_threshold", "similar_threshold"):
+            value = getattr(self, name)
+            _require(value is None or -1 <= value <= 1, f"{name} is a cosine, between -1 and 1, not {value}")
+        _at_least(0, hysteresis=self.hysteresis, expire_s=self.expire_s)
+        _at_least(1, max_views=self.max_views)
 
 
 @dataclass(frozen=True)
@@ -74,6 +120,10 @@ class PipelineConfig:
     track: TrackConfig = field(default_factory=TrackConfig)
     lookup: LookupConfig = field(default_factory=LookupConfig)
     settle: SettleConfig = field(default_factory=SettleConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        _at_least(0, threads=self.threads)
 
 
 def load_toml(path: Path | str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The per-frame pipeline: detect -> track -> classify -> embed -> fuse -> look up -> settle.
+"""The per-frame pipeline: detect -> track -> mask -> classify -> embed -> fuse -> look up -> settle.
 
 This is the only file that knows all stages and their order.
 """
@@ -59,6 +59,7 @@ class Pipeline:
         self._clock = Clock()
         runtime = Runtime(self.config.backend, self.config.device, self.config.threads)
         self.detector = Detector(self.bundle, self.config.detect, runtime)
+        self._only_due = self.config.detect.mask_rows == "due"
         self.tracker = Tracker(self.config.track, self.detector.threshold)
         classify = self.config.classify and "classifier" in self.bundle.card["models"]
         self.classifier = Classifier(self.bundle, runtime) if classify else None
@@ -91,9 +92,12 @@ class Pipeline:
         """
         measure = self._clock.measure
         with measure("detect"):
-            garments = self.detector(frame, self.tracker.low_score)
+            found = self.detector.propose(frame.image)
+            garments = self.detector.select(found, self.tracker.low_score)
         with measure("track"):
             garments = self.tracker(frame, garments)
+        with measure("mask"):  # after tracking: doubtful boxes that continue no track need none
+            garments = self.detector.add_masks(found, garments, garments.due if self._only_due else None)
         if self.classifier is not None:
             with measure("classify"):
                 probs = self.classifier.probs(frame, garments.xyxy[garments.due])

@@ -57,7 +57,7 @@ def match(
     check_span(*span)
     results = RunFolder(folder)
     with open_video(video) as source:
-        pipeline = make_pipeline(catalog, config, bundle, threads, masks)
+        pipeline = make_pipeline(catalog, config, bundle, threads, masks, "all" if overlay else "due")
         pipeline.warm_up(source.size)
         with results as staging:
             report = Report(staging, source, pipeline.products)

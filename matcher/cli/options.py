@@ -21,25 +21,24 @@ ThreadsOption = Annotated[int, typer.Option("--threads", min=0, help="Threads fo
 MasksOption = Annotated[bool, typer.Option("--masks/--no-masks", help="Outline garments; off is faster.")]
 
 
-def make_pipeline(catalog: Path | None, config: str, bundle: str | None, threads: int, masks: bool) -> Pipeline:
-    """The pipeline that the options ask for.
+def make_pipeline(
+    catalog: Path | None, config: str, bundle: str | None, threads: int, masks: bool, mask_rows: str = "all"
+) -> Pipeline:
+    """The pipeline that the options ask for; `mask_rows` as in the settings.
 
     Raises:
         MatcherError: whatever is wrong with the catalogue, the settings or the weights.
     """
-    settings = _settings(config, bundle, threads, masks)
+    settings = _settings(config, bundle, threads, masks, mask_rows)
     weights = Bundle.open(settings.bundle)
     loaded = Catalog.load(catalog, weights.embedder_hash) if catalog is not None else None
     return Pipeline(settings, loaded, weights)
 
 
-def _settings(config: str, bundle: str | None, threads: int, masks: bool) -> PipelineConfig:
+def _settings(config: str, bundle: str | None, threads: int, masks: bool, mask_rows: str) -> PipelineConfig:
     settings = load_pipeline_config(config)
-    if threads:
-        settings = replace(settings, threads=threads)
-    if bundle is not None:
-        settings = replace(settings, bundle=bundle)
-    return settings if masks else replace(settings, detect=replace(settings.detect, masks=False))
+    detect = replace(settings.detect, masks=masks and settings.detect.masks, mask_rows=mask_rows)
+    return replace(settings, threads=threads or settings.threads, bundle=bundle or settings.bundle, detect=detect)
 
 
 def parse_time(text: str | None) -> float | None:

@@ -23,12 +23,21 @@ PYRAMID = ("p3", "p4", "p5")
 
 @dataclass(frozen=True)
 class Proposals:
-    """What the network says about one picture: P boxes in its own pixels, (P, T) type scores, the pyramid's maps."""
+    """What the network says about one picture.
+
+    Attributes:
+        boxes: (P, 4) xyxy in pixels of the network's input.
+        scores: (P, T) probabilities of the types.
+        pyramid: feature maps by name, which the mask head reads.
+        scale: (x, y) pixels of the input per pixel of the picture.
+        size: (width, height) of the picture.
+    """
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     pyramid: dict[str, NDArray[np.float32]]
     scale: tuple[float, float]
+    size: tuple[int, int]
 
 
 class Detector:
@@ -44,7 +53,8 @@ class Detector:
         self.config = config or DetectConfig()
         runtime = runtime or Runtime()
         card = bundle.model("detector")
-        self._short_side, self._max_side = card["input"]["short_side"], card["input"]["max_side"]
+        self._short_side = self.config.short_side or card["input"]["short_side"]
+        self._max_side = self.config.max_side or card["input"]["max_side"]
         self._stride = card["input"].get("stride", 32)
         self.threshold = _first(self.config.score_threshold, card.get("score_threshold"), 0.5)
         self._nms_iou = _first(self.config.nms_iou, card.get("nms_iou"), 0.5)
@@ -64,12 +74,42 @@ class Detector:
             are off; best first.
         """
         image = image_of(frame)
-        found = self._propose(image)
+        found = self.propose(image)
+        return self.add_masks(found, self.select(found, threshold))
+
+    def propose(self, image: NDArray[np.uint8]) -> Proposals:
+        """Run the network on a picture (H, W, 3) uint8 BGR."""
+        canvas, scale = fit(image, self._short_side, self._max_side, self._stride)
+        output = self._session.run(image=canvas[None])
+        size = image.shape[1], image.shape[0]
+        return Proposals(output["boxes"], output["scores"], {name: output[name] for name in PYRAMID}, scale, size)
+
+    def select(self, found: Proposals, threshold: float | None = None) -> Garments:
+        """The garments among the proposals, as from a call but without masks."""
         rows, types = self._candidates(found, self.threshold if threshold is None else threshold)
         keep = resolve(found.boxes[rows], types, rows, self.config.same_garment_iou)[: self.config.max_garments]
         rows, types = rows[keep], types[keep]
         scores = found.scores[rows]
-        return self._garments(image, found, rows, types, scores / np.maximum(scores.sum(1, keepdims=True), 1e-9))
+        probs = scores / np.maximum(scores.sum(1, keepdims=True), 1e-9)
+        return Garments(self._in_source(found, rows), found.scores[rows, types], type_probs=probs)
+
+    def add_masks(self, found: Proposals, garments: Garments, chosen: NDArray[np.bool_] | None = None) -> Garments:
+        """Fill mask (N, M, M), unless masks are off.
+
+        Args:
+            found: the picture's proposals.
+            garments: needs xyxy in pixels of that picture, and type_probs.
+            chosen: (N,) the rows wanted, the others get zeros; None = all. Time grows with their number.
+        """
+        if self._masks is None:
+            return garments
+        rows = np.arange(len(garments)) if chosen is None else np.flatnonzero(chosen)
+        mask = np.zeros((len(garments), self._mask_size, self._mask_size), np.float32)
+        if len(rows):
+            boxes = garments.xyxy[rows] * np.array(found.scale * 2, np.float32)
+            inputs = {"boxes": boxes, "labels": garments.type_id[rows].astype(np.int64)}
+            mask[rows] = self._masks.run(**found.pyramid, **inputs)["masks"]
+        return garments.with_columns(mask=mask)
 
     def candidates(
         self, image: Frame | NDArray[np.uint8], threshold: float = 0.05, limit: int = 100, masks: bool = True
@@ -86,15 +126,11 @@ class Detector:
             As from a call, but with one row for each pair: `type_probs` is 1 at the pair's type, score is its
             probability.
         """
-        image = image_of(image)
-        found = self._propose(image)
+        found = self.propose(image_of(image))
         rows, types = (part[:limit] for part in self._candidates(found, threshold))
-        return self._garments(image, found, rows, types, np.eye(len(TYPES), dtype=np.float32)[types], masks)
-
-    def _propose(self, image: NDArray[np.uint8]) -> Proposals:
-        canvas, scale = fit(image, self._short_side, self._max_side, self._stride)
-        output = self._session.run(image=canvas[None])
-        return Proposals(output["boxes"], output["scores"], {name: output[name] for name in PYRAMID}, scale)
+        probs = np.eye(len(TYPES), dtype=np.float32)[types]
+        garments = Garments(self._in_source(found, rows), found.scores[rows, types], type_probs=probs)
+        return self.add_masks(found, garments) if masks else garments
 
     def _candidates(self, found: Proposals, threshold: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Proposal and type of each pair that survives suppression within its type, best first."""
@@ -102,26 +138,9 @@ class Detector:
         keep = nms(found.boxes[rows], found.scores[rows, types], types, self._nms_iou)
         return rows[keep], types[keep]
 
-    def _garments(
-        self,
-        image: NDArray[np.uint8],
-        found: Proposals,
-        rows: NDArray[np.int64],
-        types: NDArray[np.int64],
-        type_probs: NDArray[np.float32],
-        masks: bool = True,
-    ) -> Garments:
-        height, width = image.shape[:2]
-        boxes = found.boxes[rows].reshape(-1, 4)
-        xyxy = clip(boxes / np.array(found.scale * 2, np.float32), width, height)
-        mask = self._mask(found, boxes, types) if masks and self._masks is not None else None
-        return Garments(xyxy, found.scores[rows, types], type_probs=type_probs, mask=mask)
-
-    def _mask(self, found: Proposals, boxes: NDArray[np.float32], types: NDArray[np.int64]) -> NDArray[np.float32]:
-        if not len(boxes):
-            return np.zeros((0, self._mask_size, self._mask_size), np.float32)
-        inputs = {"boxes": boxes.astype(np.float32), "labels": types.astype(np.int64)}
-        return self._masks.run(**found.pyramid, **inputs)["masks"]
+    def _in_source(self, found: Proposals, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Boxes (N, 4) of proposals in pixels of the source."""
+        return clip(found.boxes[rows].reshape(-1, 4) / np.array(found.scale * 2, np.float32), *found.size)
 
 
 def resolve(
