@@ -1,0 +1,133 @@
+"""`asworn catalog`: look into a catalogue."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from matcher.catalog.catalog import Catalog
+from matcher.catalog.check import check as check_catalog
+from matcher.catalog.filters import Filters
+from matcher.cli.output import out
+from matcher.errors import CatalogError
+
+app = typer.Typer(no_args_is_help=True, help="Look into a catalogue: info, check, search.")
+
+CatalogArgument = Annotated[Path, typer.Argument(metavar="CATALOG", help="The catalogue's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def info(catalog: CatalogArgument, as_json: JsonOption = False) -> None:
+    """Say what is in a catalogue."""
+    facts = Catalog.load(catalog).info()
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    table = Table(title=escape(str(catalog)), show_header=False)
+    for name, value in facts.items():
+        if name != "types":
+            table.add_row(name, escape(str(value)))
+    for name, counts in facts["types"].items():
+        table.add_row(f"  {name}", f"{counts['products']} products, {counts['vectors']} vectors")
+    out.print(table)
+
+
+@app.command()
+def check(catalog: CatalogArgument, as_json: JsonOption = False) -> None:
+    """Verify hashes, counts and vectors, and that each product finds itself."""
+    findings = check_catalog(catalog)
+    if as_json:
+        facts = {"ok": not findings.problems, "problems": list(findings.problems), "vectors": findings.vectors}
+        facts |= {"self_recall": findings.self_recall, "doubles": findings.doubles}
+        typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+    else:
+        for problem in findings.problems:
+            out.print(f"[red]problem[/red] {escape(problem)}", soft_wrap=True)
+        if findings.vectors:
+            share, doubles = findings.self_recall, findings.doubles
+            out.print(f"{findings.vectors} vectors searched for, self-recall {share:.2%}, {doubles} shared by products")
+    if findings.problems:
+        raise CatalogError(f"{catalog} has {len(findings.problems)} problems; make it anew with asworn index")
+    if not as_json:
+        out.print("the catalogue is sound")
+
+
+@app.command()
+def search(
+    catalog: CatalogArgument,
+    picture: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture file.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Products for each garment.")] = 5,
+    brand: Annotated[list[str] | None, typer.Option(help="Only this brand; may be given again.")] = None,
+    colour: Annotated[list[str] | None, typer.Option(help="Only this colour; may be given again.")] = None,
+    gender: Annotated[list[str] | None, typer.Option(help="Only for this gender; may be given again.")] = None,
+    availability: Annotated[list[str] | None, typer.Option(help='Only such as "in stock".')] = None,
+    price_min: Annotated[float | None, typer.Option(help="Least price.")] = None,
+    price_max: Annotated[float | None, typer.Option(help="Highest price.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Only prices in this currency, such as EUR.")] = None,
+    bundle: Annotated[str | None, typer.Option(help="Weights: a folder, or a packaged name.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the most similar products for each garment of a picture."""
+    filters = Filters(
+        brands=brand or None,
+        colours=colour or None,
+        genders=gender or None,
+        availability=availability or None,
+        price_min=price_min,
+        price_max=price_max,
+        currency=currency,
+    )
+    found = _found(catalog, picture, k, filters, bundle)
+    if as_json:
+        typer.echo(json.dumps({"image": picture.name, "garments": found}, ensure_ascii=False))
+    else:
+        out.print(_table(found))
+
+
+def _found(path: Path, picture: Path, k: int, filters: Filters, bundle: str | None) -> list[dict]:
+    # The models are imported here, so that `info` and `check` need none of them.
+    from matcher.bundle import Bundle
+    from matcher.config import PipelineConfig
+    from matcher.pipeline import Pipeline
+    from matcher.video.image import read_image
+
+    image = read_image(picture)
+    weights = Bundle.open(bundle)
+    catalog = Catalog.load(path, weights.embedder_hash)
+    pipeline = Pipeline(PipelineConfig(), catalog, weights)
+    garments = pipeline.embedder(image, pipeline.image(image))
+    generation = catalog.snapshot()
+    rows, scores = generation.search(garments.embedding, garments.type_probs, k, filters=filters)
+    return [
+        {
+            "type": garment.type_names[0],
+            "box": [round(float(value), 1) for value in garment.xyxy[0]],
+            "products": [
+                {"id": product.id, "title": product.title, "link": product.link, "score": round(float(score), 4)}
+                for product, score in zip(generation.products(row), score_row, strict=True)
+                if product is not None
+            ],
+        }
+        for garment, row, score_row in zip(garments, rows, scores, strict=True)
+    ]
+
+
+def _table(found: list[dict]) -> Table:
+    table = Table(title=f"{len(found)} garments")
+    for heading in ("garment", "score", "id", "title"):
+        table.add_column(heading)
+    for garment in found:
+        name = garment["type"]
+        for product in garment["products"]:
+            table.add_row(name, f"{product['score']:.3f}", escape(product["id"]), escape(product["title"]))
+            name = ""
+        if not garment["products"]:
+            table.add_row(name, "", "", "nothing in the catalogue")
+        table.add_section()
+    return table
