@@ -116,7 +116,8 @@ def _read_card(folder: Path) -> dict[str, Any]:
         raise BundleError(f"no bundle at {folder}: card.json cannot be read ({error.strerror})") from error
     except ValueError as error:
         raise BundleError(f"{path} is not valid JSON: {error}") from error
-    if card.get("format") != FORMAT or not isinstance(card.get("files"), dict) or "models" not in card:
+    known = isinstance(card, dict) and card.get("format") == FORMAT
+    if not known or not isinstance(card.get("files"), dict) or not isinstance(card.get("models"), dict):
         raise BundleError(f"{path} is not a card of format {FORMAT}; export the bundle with this version")
     return card
 
