@@ -88,7 +88,7 @@ def encode(
     """Write a video whose frame `i` has the stamp `stamps[i]` in units of `unit` seconds."""
     with av.open(str(path), "w", options=container_options or {}) as container:
         sound = container.add_stream("aac", rate=44_100, layout="mono") if audio_first else None
-        rate = 1 / (sorted(b - a for a, b in pairwise(stamps))[len(stamps) // 2] * unit)
+        rate = 1 / (sorted(b - a for a, b in pairwise(stamps))[(len(stamps) - 1) // 2] * unit)
         stream = container.add_stream(codec, rate=rate, options=options or {"g": "12"})
         stream.width, stream.height = size
         stream.pix_fmt = pixels
@@ -251,13 +251,19 @@ def without_index(folder: Path) -> Path:
     return cut
 
 
+DAMAGED = (5, 6, 20, 41)
+
+
 def damaged(folder: Path) -> Path:
-    """An MPEG-4 AVI in which stretches of the coded pictures are overwritten; its index is whole."""
-    path = encode(folder / "good.avi", _steady(60), Fraction(1, 25), codec="ffv1", pixels="yuv420p", options={"g": "1"})
+    """An MKV of 60 separately coded pictures, of which those in `DAMAGED` are overwritten."""
+    path = encode(folder / "good.mkv", _steady(60), Fraction(1, 25), options={"g": "1"})
     data = bytearray(path.read_bytes())
-    for start in range(len(data) // 3, len(data) * 2 // 3, len(data) // 12):
-        data[start : start + 400] = bytes(400)
-    bad = folder / "damaged.avi"
+    with av.open(str(path)) as container:
+        places = [bytes(p) for p in container.demux(video=0) if p.size]
+    for number in DAMAGED:
+        start = data.index(places[number])
+        data[start : start + 64] = b"\xff" * 64
+    bad = folder / "damaged.mkv"
     bad.write_bytes(bytes(data))
     return bad
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,9 @@ from matcher.errors import MediaError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 MAX_PIXELS = 100_000_000
+# Pillow's decoders raise many kinds on damaged files, and warnings where these are set to be errors.
+_DAMAGE = (OSError, ValueError, SyntaxError, LookupError, TypeError, EOFError, MemoryError, Warning)
+_DAMAGE += (ArithmeticError, AttributeError, RuntimeError, struct.error, zlib.error)
 # Pillow warns of large and of slightly odd files; what we refuse is decided below. Set once: threads read pictures.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
@@ -49,8 +54,7 @@ def read_image(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> NDAr
         raise MediaError(f"{name}: the picture is too large") from None
     except MediaError:
         raise
-    # Pillow's decoders raise many kinds on damaged files (struct.error is a ValueError only in some).
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, MemoryError) as error:
+    except _DAMAGE as error:
         raise MediaError(f"{name}: the picture is damaged ({error or type(error).__name__})") from error
 
 

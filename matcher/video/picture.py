@@ -44,7 +44,7 @@ def display_matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:
 def upright(image: NDArray[np.uint8], matrix: tuple[int, int, int, int] | None) -> NDArray[np.uint8]:
     """Apply what `display_matrix` gave to an image (H, W, 3)."""
     if matrix is None or matrix == (1, 0, 0, 1):
-        return image
+        return np.ascontiguousarray(image)  # rows of odd widths come padded
     a, b, c, d = matrix
     if b:
         image = image.transpose(1, 0, 2)
