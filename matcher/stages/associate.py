@@ -12,7 +12,7 @@ from matcher.stages.detect import SLOT_OF_TYPE
 # Boxes are grown before they are compared, so that small things that moved by their own size still meet
 # (the buffered IoU of Yang et al., "Hard to track objects with irregular motions and similar appearances?", 2023).
 GROWTH = 0.2
-LEAST_AGREEMENT = 0.25  # of the slots; below it two boxes are never one garment
+LEAST_AGREEMENT = 0.5  # of the slots; below it two boxes are never one garment
 _SLOTS = np.eye(SLOT_OF_TYPE.max() + 1, dtype=np.float32)[SLOT_OF_TYPE]  # (T, S)
 
 
