@@ -34,10 +34,12 @@ def random_entries(seed: int, count: int, most_views: int = 1, distinct: int | N
     """
     rng = np.random.default_rng(seed)
     pool = normalised(rng.normal(size=(distinct or count * most_views, DIMENSION)))
-    return [_entry(rng, i, pool, int(rng.integers(1, most_views + 1))) for i in range(count)]
+    return [_entry(rng, i, pool, most_views, distinct is None) for i in range(count)]
 
 
-def _entry(rng: np.random.Generator, i: int, pool: NDArray[np.float32], views: int) -> Entry:
+def _entry(rng: np.random.Generator, i: int, pool: NDArray[np.float32], most_views: int, own: bool) -> Entry:
+    views = int(rng.integers(1, most_views + 1))
+    rows = i * most_views + np.arange(views) if own else rng.integers(0, len(pool), views)
     price = None if rng.random() < 0.1 else float(rng.integers(5, 200))
     product = Product(
         id=f"p{i}",
@@ -50,7 +52,7 @@ def _entry(rng: np.random.Generator, i: int, pool: NDArray[np.float32], views: i
         availability=str(rng.choice(["in stock", "out of stock"])),
         link=f"https://shop.example/{i}",
     )
-    return product, pool[rng.integers(0, len(pool), views)]
+    return product, pool[rows]
 
 
 def write_catalog(path: Path, entries: Iterable[Entry], embedder: str = EMBEDDER) -> Path:

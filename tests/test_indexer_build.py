@@ -280,7 +280,7 @@ class TestBackground:
         image = np.full((300, 300, 3), 240, np.uint8)
         cv2.circle(image, (150, 150), 100, (30, 30, 200), -1)
         _, mask = foreground(image)
-        assert mask[14, 14] == 1 and mask[0, 0] == 0
+        assert mask[14, 14] > 0.99 and mask[0, 0] == 0
         assert abs(mask.mean() - np.pi / 4) < 0.05
 
     def test_a_busy_picture_is_taken_whole(self) -> None:
