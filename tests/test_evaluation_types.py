@@ -39,6 +39,8 @@ def ids(*names: str) -> list[int]:
         (probs(tops=0.4, leggings=0.35, pants=0.25), "pants", ids("tops", "pants"), 0),
         # with such a folder they do not
         (probs(tops=0.4, leggings=0.35, pants=0.25), "pants", ids("tops", "pants", "leggings"), 2),
+        # who says nothing is wrong
+        (probs(), "tops", ids("tops", "pants"), 1),
     ],
 )
 def test_rank_among_candidates(given: np.ndarray, wanted: str, candidates: list[int], place: int) -> None:
@@ -90,6 +92,17 @@ def test_the_models_are_asked(tmp_path: Path, view: str) -> None:
     assert (result["photos"], result["top1"]) == (3, 1.0)
 
 
+@pytest.mark.parametrize(("view", "top1"), [("detector", 0.0), ("pipeline", 1.0)])
+def test_without_a_box_the_detector_alone_misses(tmp_path: Path, view: str, top1: float) -> None:
+    bundle = make_bundle(tmp_path / "bundle")
+    # The toy detector takes a colour whose channels are all on or off; these are too dark for it, not for the other.
+    dark = np.where(paint((96, 96), {"bags": (0, 0, 96, 96)}) > 0, np.uint8(210), np.uint8(70))
+    other = paint((96, 96), {"hats": (0, 0, 96, 96)})
+    pictures = write_pictures(tmp_path / "pictures", {"bags": [dark], "hats": [other]})
+    result = evaluate_types(type_view(view, bundle, Runtime(threads=1)), pictures, silent)
+    assert result["per_type"]["bags"]["top1"] == top1
+
+
 def test_an_unknown_view_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="whole, detector"):
+    with pytest.raises(ConfigError, match="whole, pipeline, detector"):
         type_view("half", make_bundle(tmp_path), Runtime())

@@ -43,7 +43,7 @@ def detector(
 @app.command()
 def types(
     images: Annotated[Path, typer.Option("--images", help="Has one folder of pictures for each type.")],
-    box: Annotated[str, typer.Option(help="What the classifier looks at: whole or detector.")] = "whole",
+    by: Annotated[str, typer.Option(help="whole (picture, classifier alone), pipeline or detector.")] = "whole",
     bundle: BundleDir = None,
     threads: Threads = 0,
     json_file: JsonFile = None,
@@ -52,7 +52,7 @@ def types(
     from training.evaluation.type_views import type_view
     from training.evaluation.types_eval import evaluate_types
 
-    result = evaluate_types(type_view(box, _bundle(bundle), _runtime(threads)), images, progress)
+    result = evaluate_types(type_view(by, _bundle(bundle), _runtime(threads)), images, progress)
     rows = [("all", result), *result["per_type"].items()]
     table = [(name, r["photos"], percent(r["top1"]), percent(r["top2"])) for name, r in rows]
     print_table("Types", ("type", "photos", "top-1", "top-2"), table)

@@ -61,11 +61,14 @@ def list_pictures(images: Path) -> list[tuple[Path, int]]:
 
 
 def rank(probs: NDArray[np.float32], type_id: int, candidates: list[int]) -> int:
-    """Place of a type among the candidates, 0 = likeliest. Where leggings are no candidate they count as pants."""
+    """Place of a type among the candidates, 0 = likeliest; a tie is lost.
+
+    Where leggings are no candidate they count as pants.
+    """
     probs = np.array(probs, np.float64)
     if LEGGINGS not in candidates:
         probs[PANTS] += probs[LEGGINGS]
-    return int(sum(probs[other] > probs[type_id] for other in candidates))
+    return int(sum(probs[other] >= probs[type_id] for other in candidates if other != type_id))
 
 
 def summarise(ranks: list[tuple[int, int]]) -> dict[str, Any]:

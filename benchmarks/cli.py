@@ -1,0 +1,114 @@
+"""`asworn bench latency|detector-speed|wardrobe-video`: measure, print, and write JSON."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from training.evaluation.output import percent, print_table
+
+bench = typer.Typer(help="Measure speed, and accuracy on drawn clips.", no_args_is_help=True)
+
+Bundle = Annotated[str | None, typer.Option("--bundle", help="Weights: a folder, or a packaged name.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads of each model.")]
+Results = Annotated[Path | None, typer.Option("--results", help="Folder for the JSON file; none is written without.")]
+SIZE = (1280, 720)
+SEED = 1
+
+
+@bench.command("latency")
+def latency_command(
+    video: Annotated[Path | None, typer.Option("--video", help="A clip of yours; a drawn one when left out.")] = None,
+    catalog: Annotated[Path | None, typer.Option("--catalog", help="Catalogue for it.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of the drawn clip.")] = 10,
+    bundle: Bundle = None,
+    threads: Threads = 2,
+    results: Results = None,
+) -> None:
+    """Time of every stage and of whole frames: p50, p95, p99."""
+    from benchmarks.latency import latency
+
+    with ExitStack() as stack:
+        if video is None:
+            video, catalog = _drawn(Path(stack.enter_context(tempfile.TemporaryDirectory())), seconds, bundle)
+        result = {"threads": threads, "clip": video.name, **latency(video, _pipeline(catalog, bundle, threads))}
+    rows = [(name, *(f"{value:.2f}" for value in times.values())) for name, times in result["ms"].items()]
+    print_table(f"Milliseconds a frame, {result['size']}, {threads} threads", ("part", "p50", "p95", "p99"), rows)
+    typer.echo(f"{result['fps']} frames a second with decoding beside; {result['garments']} garments a frame")
+    _save("latency", result, results)
+
+
+@bench.command("detector-speed")
+def detector_speed_command(
+    peer_env: Annotated[Path, typer.Option("--peer-env", help="Environment that has the peer's package.")],
+    install: Annotated[bool, typer.Option("--install", help="Make that environment if there is none.")] = False,
+    rounds: Annotated[int, typer.Option(min=5, help="How often each is timed, in turn.")] = 60,
+    bundle: Bundle = None,
+    threads: Threads = 2,
+    results: Results = None,
+) -> None:
+    """One detection against one forward pass of YOLO11n-seg (random weights; its time alone is compared)."""
+    from benchmarks.detector_speed import detector_speed
+    from matcher.bundle import Bundle as Weights
+    from matcher.wardrobe.scene import random_scene
+
+    frames = [random_scene(seed, SIZE).image for seed in range(8)]
+    result = detector_speed(Weights.open(bundle), frames, peer_env, rounds, threads, install)
+    ratios = {"ours": 1.0, **result["ratio"]}
+    rows = [(name, *(f"{v:.2f}" for v in t.values()), f"{ratios[name]:.2f}") for name, t in result["ms"].items()]
+    print_table("Milliseconds; ratio of medians to ours", ("", "p50", "p95", "p99", "ratio"), rows)
+    _save("detector_speed", result, results)
+
+
+@bench.command("wardrobe-video")
+def wardrobe_video_command(
+    per_type: Annotated[int, typer.Option(min=2, help="Products of each of the 11 types.")] = 18,
+    clips: Annotated[int, typer.Option(min=1, help="How many shops and clips.")] = 1,
+    seconds: Annotated[float, typer.Option(min=2, help="Length of each clip.")] = 20,
+    bundle: Bundle = None,
+    threads: Threads = 2,
+    results: Results = None,
+) -> None:
+    """Precision, recall and flicker on drawn clips; false claims with the worn products removed."""
+    from benchmarks.wardrobe_video import wardrobe_video
+
+    runs = []
+    for seed in range(SEED, SEED + clips):
+        with tempfile.TemporaryDirectory() as folder:
+            runs.append({"seed": seed, **wardrobe_video(Path(folder), seed, per_type, SIZE, seconds, bundle, threads)})
+    names = ("precision", "recall", "precision_exact", "recall_exact", "false_exact")
+    rows = [_row(run, names) for run in runs]
+    print_table("Drawn clips", ("seed", "gallery", *names, "flicker/min", "false exact, removed"), rows)
+    _save("wardrobe_video", {"seconds": seconds, "runs": runs}, results)
+
+
+def _row(run: dict[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    whole = run["whole"]
+    shares = (percent(whole[name]) for name in names)
+    return str(run["seed"]), str(run["gallery"]), *shares, str(whole["flicker"]), percent(run["removed"]["false_exact"])
+
+
+def _drawn(folder: Path, seconds: float, bundle: str | None) -> tuple[Path, Path]:
+    from benchmarks.showcase import make_showcase
+    from indexer.cli import index
+
+    showcase = make_showcase(folder, SEED, 5, SIZE, seconds)
+    index(showcase.feed, out=folder / "catalog", bundle=bundle)
+    return showcase.video, folder / "catalog"
+
+
+def _pipeline(catalog: Path | None, bundle: str | None, threads: int) -> Any:
+    from matcher.cli.options import make_pipeline
+
+    return make_pipeline(catalog, "file.toml", bundle, threads, masks=True)
+
+
+def _save(name: str, result: dict[str, Any], folder: Path | None) -> None:
+    from benchmarks.environment import save
+
+    if folder is not None:
+        typer.echo(f"written: {save(name, result, folder)}")

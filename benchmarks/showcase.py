@@ -1,0 +1,74 @@
+"""The drawn shop and clip that the demo and the benchmarks use: nothing is downloaded, equal seeds give equal files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from matcher.wardrobe.clip import Clip, write_clip
+from matcher.wardrobe.shop import write_shop
+
+from matcher.errors import InputError
+from matcher.wardrobe.product import Product, make_wardrobe
+
+RATE = Fraction(30)
+
+
+@dataclass(frozen=True)
+class Showcase:
+    """A shop on disk and a clip in which some of its products are worn.
+
+    Attributes:
+        products: all that the shop sells; most of them are not in the clip.
+        feed: the shop's products.csv.
+        video: the clip.
+        truth: CSV of which product is seen from when to when; the clip shows nothing else.
+    """
+
+    products: list[Product]
+    feed: Path
+    video: Path
+    truth: Path
+
+    def title(self, product_id: str) -> str:
+        """What the shop calls a product; the id itself where it has none of that id."""
+        return next((product.title for product in self.products if product.id == product_id), product_id)
+
+
+def make_shop(folder: Path, seed: int, per_type: int) -> tuple[list[Product], Path]:
+    """Draw a shop's product photos and write its feed.
+
+    Args:
+        folder: where the pictures and products.csv go.
+        seed: equal seeds draw equal shops.
+        per_type: products of each of the eleven types.
+
+    Returns:
+        The products and the path of products.csv.
+    """
+    products = make_wardrobe(seed, per_type)
+    return products, write_shop(folder, products)
+
+
+def make_clip(folder: Path, seed: int, products: list[Product], size: tuple[int, int], seconds: float) -> Clip:
+    """Play a clip in which people wear some of the products: clip.mp4, truth.csv and truth.json in a folder."""
+    clip = Clip(seed, products, size=size, fps=RATE, seconds=seconds)
+    write_clip(folder / "clip.mp4", clip)
+    clip.write_truth(folder)
+    return clip
+
+
+def make_showcase(folder: Path, seed: int, per_type: int, size: tuple[int, int], seconds: float) -> Showcase:
+    """Draw the shop and the clip.
+
+    Raises:
+        InputError: the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
+    products, feed = make_shop(folder / "shop", seed, per_type)
+    make_clip(folder, seed, products, size, seconds)
+    return Showcase(products, feed, folder / "clip.mp4", folder / "truth.csv")
