@@ -100,8 +100,7 @@ def _found(path: Path, picture: Path, k: int, filters: Filters, bundle: str | No
     image = read_image(picture)
     weights = Bundle.open(bundle)
     catalog = Catalog.load(path, weights.embedder_hash)
-    pipeline = Pipeline(PipelineConfig(), catalog, weights)
-    garments = pipeline.embedder(image, pipeline.image(image))
+    garments = Pipeline(PipelineConfig(), catalog, weights).image(image)
     generation = catalog.snapshot()
     rows, scores = generation.search(garments.embedding, garments.type_probs, k, filters=filters)
     return [
