@@ -1,0 +1,1 @@
+"""Changes that keep a garment recognisable: of shape, surroundings, light and camera."""

@@ -1,0 +1,51 @@
+"""What a detector would give for a garment: a box that is a little off and a coarse, imperfect mask."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from matcher.boxes import crop_square, mask_on_crop
+from training.augment.geometry import jitter_box
+from training.augment.occlusion import blob
+from training.data.garment_crops import mask_box
+
+_CELLS = 28  # as the detector's masks
+View = tuple[NDArray[np.uint8], NDArray[np.float32]]
+
+
+def find(image: NDArray[np.uint8], mask: NDArray[np.uint8], rng: Generator, size: int, margin: float, fault: float) -> View:
+    """Cut a garment out of a picture the way it happens at run time.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        mask: (H, W) uint8 0..255 of the visible garment; may be empty.
+        rng: source of randomness.
+        size: side of the crop.
+        margin: of the crop.
+        fault: 0 for a perfect detector, 1 for a usual one.
+
+    Returns:
+        Crop (size, size, 3) uint8 BGR and mask (size, size) float32 in 0..1.
+    """
+    solid = mask > 127
+    tight = mask_box(solid) if solid.any() else np.array([0, 0, *image.shape[1::-1]], np.float32)
+    box = jitter_box(tuple(tight), rng, 0.035 * fault)
+    return crop_square(image, box, size, margin), mask_on_crop(_coarse(mask, box, rng, fault), box, size, margin)
+
+
+def _coarse(mask: NDArray[np.uint8], box: NDArray[np.float32], rng: Generator, fault: float) -> NDArray[np.float32]:
+    """The mask over its box in a few cells, grown or shrunk, blurred, at times with a piece missing."""
+    scale = np.array([_CELLS / max(box[2] - box[0], 1), _CELLS / max(box[3] - box[1], 1)])
+    matrix = np.array([[scale[0], 0, -box[0] * scale[0]], [0, scale[1], -box[1] * scale[1]]])
+    # Averaging beforehand stands in for the area filter that an affine warp lacks.
+    blurred = cv2.blur(mask, tuple(max(round(1 / s), 1) for s in scale))
+    cells = cv2.warpAffine(blurred, matrix, (_CELLS, _CELLS), flags=cv2.INTER_LINEAR).astype(np.float32) / 255
+    cells = cv2.GaussianBlur(cells, (0, 0), 0.3 + fault * rng.uniform(0, 1.2))
+    sharp = 1 + fault * rng.uniform(0, 3)
+    cells = np.clip((cells - 0.5 + fault * rng.normal(0, 0.15)) * sharp + 0.5, 0, 1)
+    if rng.random() < 0.12 * fault:
+        cells = cells * (1 - 0.9 * blob(_CELLS, rng, (0.1, 0.35)))
+    return cells.astype(np.float32)

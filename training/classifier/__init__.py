@@ -1,0 +1,1 @@
+"""The type classifier: which of the garment types a crop shows."""

@@ -1,0 +1,40 @@
+"""Settings of the type classifier's training, read from TOML. Defaults live here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from training.data.garment_crops import DRAWN, FLAT, PACKSHOT, PHOTO, WORN
+from training.data.mixture import GarmentData
+from training.loop import LoopConfig
+
+
+def _weights() -> dict[str, float]:
+    return {WORN: 1.0, FLAT: 0.7, PHOTO: 0.5, PACKSHOT: 0.2, DRAWN: 0.3}
+
+
+@dataclass(frozen=True)
+class TypesConfig:
+    """One training run.
+
+    Attributes:
+        weights: ImageNet trunk (.npz).
+        start: checkpoint whose weights to start from; empty for the ImageNet trunk alone.
+        size, margin: of the crops.
+        batch: crops of a step.
+        smoothing: of the labels.
+        kinds: how much each kind of row counts when rows are drawn.
+    """
+
+    weights: Path = Path("../shared/weights/mobilenet_v2_imagenet.npz")
+    start: str = ""
+    seed: int = 1
+    size: int = 96
+    margin: float = 0.08
+    batch: int = 88
+    smoothing: float = 0.1
+    frozen_blocks: int = 4
+    kinds: dict[str, float] = field(default_factory=_weights)
+    data: GarmentData = field(default_factory=GarmentData)
+    loop: LoopConfig = field(default_factory=LoopConfig)

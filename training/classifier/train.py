@@ -1,0 +1,82 @@
+"""Training of the type classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.classifier.config import TypesConfig
+from training.classifier.model import TypeClassifier
+from training.classifier.views import TypeSampler, type_view
+from training.data.garment_crops import Garments
+from training.data.mixture import open_garments
+from training.loop import Loop, load_averaged
+from training.settings import to_table
+
+
+class TypeBatches:
+    """The crops and types of any step, from the step's number alone."""
+
+    def __init__(self, garments: Garments, config: TypesConfig) -> None:
+        """Draw from the training rows of `garments`."""
+        self._garments, self._config = garments, config
+        self._sampler = TypeSampler(garments, config.kinds)
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
+        """Crops (B, S, S, 3) uint8 and type ids (B,) int64 of a step."""
+        config, rng = self._config, np.random.default_rng((self._config.seed, step))
+        rows = self._sampler.draw(config.batch, rng)
+        others = rng.permutation(rows)
+        crops = [
+            type_view(self._garments[a], self._garments[b], rng, config.size, config.margin)
+            for a, b in zip(rows, others, strict=True)
+        ]
+        types = [self._garments.rows[i].type_id for i in rows]
+        return torch.from_numpy(np.stack(crops)), torch.tensor(types)
+
+
+def build(config: TypesConfig) -> TypeClassifier:
+    """The network that a recipe starts from."""
+    torch.manual_seed(config.seed)
+    model = TypeClassifier(config.frozen_blocks)
+    if config.start:
+        load_averaged(model, Path(config.start))
+    else:
+        model.trunk.load_imagenet(config.weights)
+    return model.to(memory_format=torch.channels_last)
+
+
+def train(config: TypesConfig, out: Path) -> Path:
+    """Train the type classifier; goes on where `out/last.pt` stopped, if it is there.
+
+    Args:
+        config: the recipe.
+        out: run folder.
+
+    Returns:
+        Path of the last checkpoint.
+
+    Raises:
+        TrainingError: the loss became non-finite.
+        ConfigError: weights or data are missing.
+    """
+    cv2.setNumThreads(1)
+    model = build(config)
+    batches = TypeBatches(open_garments(config.data), config)
+    loop = Loop(model, config.loop, out, to_table(config))
+    if (out / "last.pt").exists():
+        loop.resume(out / "last.pt")
+    criterion = nn.CrossEntropyLoss(label_smoothing=config.smoothing)
+
+    def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
+        crops, types = batches(step)
+        torch.manual_seed(config.seed * 1_000_003 + step)  # dropout
+        logits = model(crops)
+        return criterion(logits, types), {"top1": (logits.argmax(1) == types).float().mean()}
+
+    return loop.run(loss_of)

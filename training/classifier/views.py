@@ -1,0 +1,92 @@
+"""Crops as the type classifier meets them: jittered boxes, bad light, small, half hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from matcher.taxonomy import TYPES
+from training.augment.geometry import crop_matrix, jitter_box, warp_affine
+from training.augment.occlusion import blob, cover
+from training.data.garment_crops import PHOTO, TRAIN, Garment, Garments
+from training.data.photometric import degrade
+
+
+class TypeSampler:
+    """Draws rows so that every type comes up equally often, and every kind of picture within a type by weight."""
+
+    def __init__(self, garments: Garments, weights: dict[str, float]) -> None:
+        """Take the training rows.
+
+        Args:
+            garments: all rows; only those of the training split are drawn.
+            weights: kind of row to its weight; kinds not named are left out.
+        """
+        self._cells: list[list[tuple[float, list[int]]]] = []
+        for type_id in range(len(TYPES)):
+            cells = []
+            for kind, weight in weights.items():
+                rows = [i for i in garments.find(TRAIN, (kind,)) if garments.rows[i].type_id == type_id]
+                # A handful of pictures must not be seen as often as thousands.
+                if rows and weight > 0:
+                    cells.append((weight * len(rows) ** 0.5, rows))
+            if cells:
+                self._cells.append(cells)
+
+    def draw(self, count: int, rng: Generator) -> list[int]:
+        """Row numbers of one batch."""
+        order = rng.permutation(np.arange(count) % len(self._cells))
+        return [self._one(self._cells[cell], rng) for cell in order]
+
+    @staticmethod
+    def _one(cells: Sequence[tuple[float, list[int]]], rng: Generator) -> int:
+        shares = np.array([weight for weight, _ in cells])
+        rows = cells[rng.choice(len(cells), p=shares / shares.sum())][1]
+        return rows[rng.integers(len(rows))]
+
+
+def type_view(garment: Garment, other: Garment, rng: Generator, size: int, margin: float) -> NDArray[np.uint8]:
+    """One training crop.
+
+    Args:
+        garment: what the crop shows.
+        other: another row, a source of backgrounds and of things in front.
+        rng: source of randomness.
+        size: side of the crop in pixels.
+        margin: as at run time.
+
+    Returns:
+        (size, size, 3) uint8 BGR.
+    """
+    image = garment.image
+    if garment.row.kind != PHOTO and rng.random() < 0.2:
+        image = _other_ground(garment, other, rng)
+    box = jitter_box(garment.row.box, rng, 0.06)
+    angle = rng.normal(0, 12) if rng.random() < 0.4 else 0.0
+    crop = warp_affine(image, crop_matrix(box, size, margin, angle, bool(rng.random() < 0.5)), size)
+    if rng.random() < 0.25:
+        crop = cover(crop, blob(size, rng, (0.1, 0.45)), cv2.resize(other.image, (size, size)))
+    if rng.random() < 0.35:
+        crop = _coarsen(crop, rng)
+    return degrade(crop, rng, rng.uniform(0.2, 0.9) if rng.random() < 0.15 else 0.0)
+
+
+def _other_ground(garment: Garment, other: Garment, rng: Generator) -> NDArray[np.uint8]:
+    if rng.random() < 0.5:
+        ground = np.empty_like(garment.image)
+        ground[:] = rng.integers(150, 256) if rng.random() < 0.7 else rng.integers(0, 256, 3)
+    else:
+        ground = other.image
+    return cover(ground, garment.mask > 127, garment.image)
+
+
+def _coarsen(crop: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
+    """What a garment that is small in its picture looks like when scaled up."""
+    size = crop.shape[0]
+    small = int(rng.integers(size // 5, size))
+    shrunk = cv2.resize(crop, (small, small), interpolation=cv2.INTER_AREA)
+    return cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_LINEAR)

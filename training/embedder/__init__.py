@@ -1,0 +1,1 @@
+"""The embedder: crops of garments to vectors in which the same piece of clothing lies close together."""

@@ -1,0 +1,38 @@
+"""Settings of the embedder's training, read from TOML. Defaults live here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from training.data.mixture import GarmentData
+from training.embedder.collapse import CollapseLimits
+from training.embedder.model import EmbedderModelConfig
+from training.loop import LoopConfig
+
+
+@dataclass(frozen=True)
+class EmbedderConfig:
+    """One training run.
+
+    Attributes:
+        weights: ImageNet trunk (.npz).
+        start: checkpoint whose weights to start from; empty for the ImageNet trunk alone.
+        loss: one of `training.embedder.losses.LOSSES`.
+        garments: different garments in a batch; each is seen in two views.
+        train_size: side of the training crops in pixels; may be less than the model's own size, to save time.
+        frozen_blocks: so many first blocks of the trunk take no gradient.
+        collapse: when to give up.
+    """
+
+    weights: Path = Path("../shared/weights/mobilenet_v2_imagenet.npz")
+    start: str = ""
+    seed: int = 1
+    loss: str = "info_nce"
+    garments: int = 96
+    train_size: int = 128
+    frozen_blocks: int = 11
+    model: EmbedderModelConfig = field(default_factory=EmbedderModelConfig)
+    collapse: CollapseLimits = field(default_factory=CollapseLimits)
+    data: GarmentData = field(default_factory=GarmentData)
+    loop: LoopConfig = field(default_factory=LoopConfig)

@@ -1,0 +1,79 @@
+"""The network that turns a garment's crop and mask into a vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from training.embedder.pooling import GeM, Palette, masked_moments, resize_mask, tint_ground
+from training.trunk import CropTrunk, Normalise
+
+
+@dataclass(frozen=True)
+class EmbedderModelConfig:
+    """Shape of the network.
+
+    Attributes:
+        size: side of the crops in pixels, a multiple of 32.
+        margin: share of the box's longer side added on every side of the crop.
+        dimension: of the embedding.
+        taps: trunk blocks whose maps give means and deviations; the last block gives the GeM.
+        palette: colours per channel of the soft colour histogram; its bins are their cube.
+        ground: how much of the background's contrast is kept before the trunk, 0..1.
+    """
+
+    size: int = 128
+    margin: float = 0.05
+    dimension: int = 192
+    taps: tuple[int, ...] = (3, 6, 13)
+    palette: int = 4
+    ground: float = 0.0
+
+
+class Embedder(nn.Module):
+    """MobileNetV2 trunk on the masked crop; texture, shape and colour statistics; one linear layer; unit length.
+
+    Every statistic is standardised by a LayerNorm of its own before they are joined, so that none drowns the others.
+    """
+
+    def __init__(self, config: EmbedderModelConfig, frozen_blocks: int = 4) -> None:
+        """Build with random weights; the first `frozen_blocks` blocks of the trunk take no gradient."""
+        super().__init__()
+        self.config = config
+        self.normalise = Normalise()
+        self.trunk = CropTrunk((*config.taps, 17), frozen_blocks)
+        self.gem = GeM()
+        self.palette = Palette(config.palette)
+        widths = [2 * c for c in self.trunk.channels[:-1]] + [self.trunk.channels[-1], self.palette.bins, 6]
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths)
+        self.project = nn.Linear(sum(widths), config.dimension)
+        nn.init.orthogonal_(self.project.weight)
+
+    def statistics(self, crops: Tensor, masks: Tensor) -> list[Tensor]:
+        """What is pooled before the projection: a list of (N, width) tensors, not yet standardised."""
+        colours = self.normalise(crops)
+        weights = masks.unsqueeze(1)
+        maps = self.trunk(tint_ground(colours, weights, self.config.ground))
+        parts = [masked_moments(m, resize_mask(weights, m)) for m in maps[:-1]]
+        small = nn.functional.avg_pool2d(colours, 2)
+        inner = resize_mask(weights, small)
+        parts.append(self.gem(maps[-1], resize_mask(weights, maps[-1])))
+        parts.append(self.palette(small, inner))
+        parts.append(masked_moments(small, inner))
+        return parts
+
+    def forward(self, crops: Tensor, masks: Tensor) -> Tensor:
+        """Embed garments.
+
+        Args:
+            crops: (N, S, S, 3) uint8 BGR.
+            masks: (N, S, S) float32 in 0..1.
+
+        Returns:
+            (N, D) float32, L2-normalised.
+        """
+        parts = self.statistics(crops, masks)
+        joined = torch.cat([norm(part) for norm, part in zip(self.norms, parts, strict=True)], 1)
+        return nn.functional.normalize(self.project(joined), dim=1, eps=1e-6)

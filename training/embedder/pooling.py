@@ -1,0 +1,75 @@
+"""Pooling that looks at the garment alone: what lies outside the mask has no weight."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+
+_TINY = 1e-4
+# Where ImageNet's normalised colours lie, roughly: the palette's first colours are spread over this range.
+_LOW, _HIGH = -2.0, 2.4
+
+
+def resize_mask(mask: Tensor, like: Tensor) -> Tensor:
+    """Average a mask (N, 1, S, S) down to the cells of a map (N, C, h, w); every mask keeps some weight everywhere.
+
+    The small floor makes an empty mask mean "the whole crop" in place of a division by nothing.
+    """
+    factor = mask.shape[-1] // like.shape[-1]
+    return nn.functional.avg_pool2d(mask, factor) + _TINY
+
+
+def tint_ground(colours: Tensor, mask: Tensor, keep: float) -> Tensor:
+    """Fade what lies outside a mask (N, 1, S, S) to the mean colour (0 in normalised colours (N, 3, S, S))."""
+    return colours * (mask + keep * (1 - mask))
+
+
+def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+    """Mean (N, C) of a map (N, C, h, w) under weights (N, 1, h, w)."""
+    return (x * mask).sum((2, 3)) / mask.sum((2, 3))
+
+
+def masked_moments(x: Tensor, mask: Tensor) -> Tensor:
+    """Mean and standard deviation (N, 2C) of a map (N, C, h, w) under weights (N, 1, h, w)."""
+    mean = masked_mean(x, mask)
+    spread = masked_mean((x - mean[:, :, None, None]) ** 2, mask)
+    return torch.cat([mean, torch.sqrt(spread + _TINY)], 1)
+
+
+class GeM(nn.Module):
+    """Generalised mean pooling (Radenovic et al., 2018) under a mask, with a learnt exponent."""
+
+    def __init__(self, power: float = 3.0) -> None:
+        super().__init__()
+        self.power = nn.Parameter(torch.tensor(power))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Map (N, C, h, w) and weights (N, 1, h, w) -> (N, C)."""
+        positive = nn.functional.softplus(x)  # the trunk's last map has no activation of its own
+        power = self.power.clamp(1.0, 8.0)
+        return masked_mean(positive**power, mask) ** (1 / power)
+
+
+class Palette(nn.Module):
+    """A soft histogram over learnt colours: square roots of the shares of the garment nearest to each colour.
+
+    Nearness is a softmax over negative squared distances; the pixel's own square cancels, so one 1x1 convolution
+    does it. Square roots make inner products of histograms the Hellinger kernel.
+    """
+
+    def __init__(self, per_channel: int, sharpness: float = 2.5) -> None:
+        """Spread `per_channel` cubed colours evenly over the colour cube."""
+        super().__init__()
+        levels = torch.linspace(_LOW, _HIGH, per_channel + 2)[1:-1]
+        centres = torch.tensor(list(itertools.product(levels.tolist(), repeat=3)))
+        self.bins = len(centres)
+        self.nearness = nn.Conv2d(3, self.bins, 1)
+        with torch.no_grad():
+            self.nearness.weight.copy_(2 * sharpness * centres[:, :, None, None])
+            self.nearness.bias.copy_(-sharpness * (centres**2).sum(1))
+
+    def forward(self, colours: Tensor, mask: Tensor) -> Tensor:
+        """Normalised colours (N, 3, h, w) and weights (N, 1, h, w) -> (N, bins)."""
+        return torch.sqrt(masked_mean(self.nearness(colours).softmax(1), mask) + _TINY)

@@ -1,0 +1,102 @@
+"""Training of the embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.data.garment_crops import Garments
+from training.data.mixture import open_garments
+from training.embedder.collapse import CollapseMonitor
+from training.embedder.config import EmbedderConfig
+from training.embedder.losses import make_loss
+from training.embedder.model import Embedder
+from training.embedder.sampler import PairSampler, PairSource
+from training.embedder.views import shop_view, worn_view
+from training.loop import Loop, load_averaged
+from training.settings import to_table
+
+
+class PairBatches:
+    """The views of any step, from the step's number alone."""
+
+    def __init__(self, garments: Garments, config: EmbedderConfig) -> None:
+        """Draw from the training rows of `garments`."""
+        self._garments, self._config = garments, config
+        self._sampler = PairSampler(PairSource(garments))
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
+        """Crops (2B, S, S, 3) uint8 and masks (2B, S, S) float32; the first B are the shop's views."""
+        config, rng = self._config, np.random.default_rng((self._config.seed, step))
+        pairs = self._sampler.draw(config.garments, rng)
+        others = rng.permutation([pair.worn for pair in pairs])
+        size, margin = config.train_size, config.model.margin
+        views = [shop_view(self._garments[pair.shop], rng, size, margin) for pair in pairs]
+        for pair, other in zip(pairs, others, strict=True):
+            views.append(worn_view(self._garments[pair.worn], self._garments[other], rng, size, margin))
+        crops, masks = zip(*views, strict=True)
+        return torch.from_numpy(np.stack(crops)), torch.from_numpy(np.stack(masks))
+
+
+class Student(nn.Module):
+    """The embedder together with the loss, whose scale is learnt with it."""
+
+    def __init__(self, config: EmbedderConfig) -> None:
+        super().__init__()
+        self.embedder = Embedder(config.model, config.frozen_blocks)
+        self.loss = make_loss(config.loss)
+
+
+def build(config: EmbedderConfig) -> Student:
+    """What a recipe starts from."""
+    torch.manual_seed(config.seed)
+    student = Student(config)
+    if config.start:
+        load_averaged(student, Path(config.start))
+    else:
+        student.embedder.trunk.load_imagenet(config.weights)
+    return student.to(memory_format=torch.channels_last)
+
+
+def train(config: EmbedderConfig, out: Path) -> Path:
+    """Train the embedder; goes on where `out/last.pt` stopped, if it is there.
+
+    Args:
+        config: the recipe.
+        out: run folder.
+
+    Returns:
+        Path of the last checkpoint.
+
+    Raises:
+        TrainingError: the loss became non-finite, or the embeddings collapsed.
+        ConfigError: weights or data are missing.
+    """
+    cv2.setNumThreads(1)
+    student = build(config)
+    batches = PairBatches(open_garments(config.data), config)
+    loop = Loop(student, config.loop, out, to_table(config))
+    if (out / "last.pt").exists():
+        loop.resume(out / "last.pt")
+    monitor = CollapseMonitor(config.collapse)
+
+    def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
+        crops, masks = batches(step)
+        shop, worn = student.embedder(crops, masks).chunk(2)
+        figures = {"recall@1": _recall(shop, worn)}
+        if (step + 1) % config.loop.log_steps == 0:
+            figures |= asdict(monitor.look(shop.detach(), step + 1))
+        return student.loss(shop, worn), figures
+
+    return loop.run(loss_of)
+
+
+@torch.no_grad()
+def _recall(shop: Tensor, worn: Tensor) -> float:
+    return float(((worn @ shop.T).argmax(1) == torch.arange(len(worn))).float().mean())

@@ -1,0 +1,92 @@
+"""Two views of one garment: as a shop shows it, and as it is worn in a film."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from training.augment.cloth import BEND, remap, warp_maps
+from training.augment.finding import View, find
+from training.augment.light import camera, shade
+from training.augment.occlusion import blob, cover
+from training.data.garment_crops import DRAWN, PACKSHOT, WORN, Garment
+
+_CANVAS = 160
+
+
+def shop_view(garment: Garment, rng: Generator, size: int, margin: float, family: str = BEND) -> View:
+    """The garment on a light ground, hardly changed; a packshot keeps its own ground.
+
+    Args:
+        garment: what to show.
+        rng: source of randomness.
+        size: side of the crop.
+        margin: of the crop.
+        family: of warps, see `training.augment.cloth`.
+
+    Returns:
+        Crop (size, size, 3) uint8 BGR and mask (size, size) float32 in 0..1.
+    """
+    image, mask = _warped(garment, rng, family, 0.12)
+    if garment.row.kind != PACKSHOT:
+        ground = np.full_like(image, int(rng.integers(225, 256)))
+        image = _composite(image, mask, ground)
+    image = shade(image, rng, 0.15) if rng.random() < 0.5 else image
+    return find(camera(image, rng, 0.3), mask, rng, size, margin, 0.5)
+
+
+def worn_view(garment: Garment, scenery: Garment, rng: Generator, size: int, margin: float, family: str = BEND) -> View:
+    """The garment bent, half hidden, in other light, before something else.
+
+    Args:
+        garment: what to show.
+        scenery: another row; its picture is the background and what comes in front.
+        rng: source of randomness.
+        size: side of the crop.
+        margin: of the crop.
+        family: of warps.
+
+    Returns:
+        As `shop_view`.
+    """
+    worn_already = garment.row.kind in (WORN, DRAWN)
+    image, mask = _warped(garment, rng, family, 0.5 if worn_already else 1.0)
+    image = shade(image, rng, 0.5 if worn_already else 1.0)
+    if not worn_already or rng.random() < 0.5:
+        image = _composite(image, mask, _ground(scenery, rng))
+    for _ in range(int(rng.choice(3, p=(0.45, 0.35, 0.2)))):
+        image, mask = _hide(image, mask, scenery, rng)
+    return find(camera(image, rng, 1.0), mask, rng, size, margin, 1.0)
+
+
+def _warped(garment: Garment, rng: Generator, family: str, strength: float) -> tuple[NDArray, NDArray]:
+    maps = warp_maps(garment.row.box, _CANVAS, rng, family, strength)
+    return remap(garment.image, maps, 127), remap(garment.mask, maps, 0)
+
+
+def _composite(image: NDArray[np.uint8], mask: NDArray[np.uint8], ground: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    inside = mask.astype(np.float32) * (1 / 255)
+    return cv2.blendLinear(image, ground, inside, 1 - inside)
+
+
+def _ground(scenery: Garment, rng: Generator) -> NDArray[np.uint8]:
+    if rng.random() < 0.2:
+        ground = np.empty((_CANVAS, _CANVAS, 3), np.uint8)
+        ground[:] = rng.integers(0, 256, 3)
+        return shade(ground, rng, 1.0)
+    ground = cv2.resize(scenery.image, (_CANVAS, _CANVAS), interpolation=cv2.INTER_AREA)
+    return cv2.blur(ground, (5, 5)) if rng.random() < 0.3 else ground
+
+
+def _hide(image: NDArray, mask: NDArray, scenery: Garment, rng: Generator) -> tuple[NDArray, NDArray]:
+    """Put an arm, a bag, hair or another garment in front; never so much that a third of the garment is not left."""
+    front = blob(_CANVAS, rng, (0.08, 0.5))
+    left = cv2.bitwise_and(mask, (1 - front) * 255)
+    if int(left.sum(dtype=np.int64)) * 3 < int(mask.sum(dtype=np.int64)):
+        return image, mask
+    by = cv2.resize(scenery.image[::-1], (_CANVAS, _CANVAS), interpolation=cv2.INTER_AREA)
+    if rng.random() < 0.3:  # skin, hair or plain cloth
+        by[:] = rng.integers(20, 235, 3) if rng.random() < 0.5 else np.array((110, 140, 200)) * rng.uniform(0.25, 1.2)
+    return cover(image, front, by), left

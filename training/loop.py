@@ -1,0 +1,191 @@
+"""One training loop for the models that look at crops: schedule, averaged weights, checkpoints, resume."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from matcher.errors import MatcherError
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.ema import WeightAverage
+
+# Step number -> loss and figures for the log. Must depend on the step and the weights alone: then resuming is exact.
+LossOf = Callable[[int], tuple[Tensor, Mapping[str, float]]]
+
+
+class TrainingError(MatcherError):
+    """Training cannot go on: the loss is not finite, or the embeddings have collapsed."""
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How weights are moved.
+
+    Attributes:
+        steps: optimiser steps in all.
+        minutes: the schedule also ends after this wall time; 0 = no such limit (then runs repeat exactly).
+        rate, trunk_rate: peak learning rates of AdamW for new layers and for the trunk.
+        warmup, final: steps of linear warm-up; last rate as a share of the peak (cosine).
+        clip: largest norm of the gradient.
+        ema: decay of the averaged weights, lower during the first steps.
+        save_steps, log_steps: steps between checkpoints and between log lines.
+        threads: CPU threads.
+    """
+
+    steps: int = 1000
+    minutes: float = 0.0
+    rate: float = 2e-3
+    trunk_rate: float = 4e-4
+    weight_decay: float = 0.02
+    warmup: int = 40
+    final: float = 0.01
+    clip: float = 5.0
+    ema: float = 0.995
+    save_steps: int = 100
+    log_steps: int = 20
+    threads: int = 1
+
+
+def rate_at(progress: float, step: int, config: LoopConfig) -> float:
+    """Share of the peak learning rate at a step; `progress` 0..1 through the run."""
+    cosine = config.final + (1 - config.final) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    return cosine * min((step + 1) / max(config.warmup, 1), 1.0)
+
+
+class Loop:
+    """Runs steps and keeps everything that a checkpoint needs."""
+
+    def __init__(self, model: nn.Module, config: LoopConfig, out: Path, recipe: Mapping[str, Any]) -> None:
+        """Prepare optimiser and averaged weights.
+
+        Args:
+            model: parameters whose name has "trunk." in it get the trunk's rate.
+            config: how to train.
+            out: folder for `last.pt` and `log.jsonl`.
+            recipe: plain values stored in the checkpoint, enough to build the model again.
+        """
+        self.model, self.config, self.out, self.recipe = model, config, out, dict(recipe)
+        self.average = WeightAverage(model, config.ema)
+        self.optimiser = torch.optim.AdamW(_groups(model, config))
+        self.step = 0
+        out.mkdir(parents=True, exist_ok=True)
+
+    def run(self, loss_of: LossOf, watch: Callable[[int], None] | None = None) -> Path:
+        """Train to the end of the schedule.
+
+        Args:
+            loss_of: see `LossOf`.
+            watch: called after each log line with the step, e.g. to stop a collapsed run by raising.
+
+        Returns:
+            Path of the last checkpoint.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
+        torch.set_num_threads(self.config.threads)
+        started, first = time.monotonic(), self.step
+        self.model.train()
+        while (progress := self._progress(started, first)) < 1.0:
+            loss, figures = self._advance(loss_of, progress)
+            if self.step % self.config.log_steps == 0:
+                self._log(loss, figures, time.monotonic() - started)
+                if watch is not None:
+                    watch(self.step)
+            if self.step % self.config.save_steps == 0:
+                self.save()
+        return self.save()
+
+    def _progress(self, started: float, first: int) -> float:
+        by_time = (time.monotonic() - started) / (60 * self.config.minutes) if self.config.minutes else 0.0
+        return max(self.step / self.config.steps, by_time * (1 - first / self.config.steps) + first / self.config.steps)
+
+    def _advance(self, loss_of: LossOf, progress: float) -> tuple[float, Mapping[str, float]]:
+        share = rate_at(progress, self.step, self.config)
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak"] * share
+        loss, figures = loss_of(self.step)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingError(f"the loss became {value} at step {self.step}; lower the rates and resume")
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimiser.step()
+        self.step += 1
+        self.average.update(self.model)
+        return value, figures
+
+    def _log(self, loss: float, figures: Mapping[str, float], seconds: float) -> None:
+        line = {"step": self.step, "loss": round(loss, 4), "s": round(seconds, 1)}
+        line |= {name: round(float(value), 4) for name, value in figures.items()}
+        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def save(self) -> Path:
+        """Write `last.pt` (replaced whole) with weights, averaged weights, optimiser, step and recipe."""
+        path = self.out / "last.pt"
+        state = {
+            "model": self.model.state_dict(),
+            "averaged": self.average.weights,
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "recipe": self.recipe,
+        }
+        save_checkpoint(path, state)
+        return path
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint of the same model and recipe.
+
+        Raises:
+            ConfigError: the file cannot be read.
+            TrainingError: it is no checkpoint of this model.
+        """
+        state = load_checkpoint(path)
+        try:
+            self.model.load_state_dict(state["model"])
+            self.average.load(state["averaged"], int(state["step"]))
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step = int(state["step"])
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise TrainingError(f"{path} is not a checkpoint of this model: {error}") from error
+
+
+def _groups(model: nn.Module, config: LoopConfig) -> list[dict[str, Any]]:
+    """AdamW groups: the trunk apart from the rest, no decay for vectors and scalars."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault(("trunk." in name, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "peak": config.trunk_rate if trunk else config.rate,
+            "lr": 0.0,
+            "weight_decay": config.weight_decay if decays else 0.0,
+        }
+        for (trunk, decays), parameters in groups.items()
+    ]
+
+
+def load_averaged(model: nn.Module, path: Path) -> None:
+    """Put the averaged weights of a checkpoint into a model.
+
+    Raises:
+        ConfigError: the file cannot be read.
+        TrainingError: it is no checkpoint of this model.
+    """
+    state = load_checkpoint(path)
+    try:
+        model.load_state_dict(state["averaged"])
+    except (KeyError, RuntimeError) as error:
+        raise TrainingError(f"{path} is not a checkpoint of this model: {error}") from error
