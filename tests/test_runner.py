@@ -1,0 +1,158 @@
+"""Runs end cleanly whatever fails: its own error comes back, sinks are told, no thread is left, nothing hangs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from matcher.runner import Progress, Summary, run
+from matcher.sinks.base import Closing
+from matcher.types import Frame, Garments
+
+IMAGE = np.zeros((4, 4, 3), np.uint8)
+LONG = 300  # frames, far more than may wait in the queues
+
+
+class Oops(Exception):
+    """What the failing parts raise."""
+
+
+class Collect(Closing):
+    """A sink that remembers; fails at `fail_at` frames, or on closing if that is -1."""
+
+    def __init__(self, fail_at: int | None = None, delay_s: float = 0.0) -> None:
+        self.pts: list[int] = []
+        self.closed: list[bool] = []
+        self.fail_at, self.delay_s = fail_at, delay_s
+
+    def write(self, frame: Frame, garments: Garments) -> None:
+        if len(self.pts) == self.fail_at:
+            raise Oops("sink")
+        time.sleep(self.delay_s)
+        self.pts.append(frame.pts)
+
+    def close(self, ok: bool = True) -> None:
+        self.closed.append(ok)
+        if self.fail_at == -1:
+            raise Oops("close")
+
+
+class Stages:
+    """Stands for a pipeline, whose own tests are elsewhere."""
+
+    def __init__(self, fail_at: int | None = None, error: type[BaseException] = Oops) -> None:
+        self.fail_at, self.error, self.finished, self.calls = fail_at, error, 0, 0
+
+    def __call__(self, frame: Frame) -> Garments:
+        self.calls += 1
+        if self.calls - 1 == self.fail_at:
+            raise self.error("stage")
+        return Garments.empty()
+
+    def finish(self) -> None:
+        self.finished += 1
+
+
+def frames(count: int = LONG, fail_at: int | None = None) -> Iterator[Frame]:
+    for i in range(count):
+        if i == fail_at:
+            raise Oops("source")
+        yield Frame(IMAGE, i, Fraction(1, 25))
+
+
+def in_time(call: Callable[[], Summary]) -> Summary:
+    """Run in a thread, so that a hang is a failure of the test and not of the whole suite."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(call).result(timeout=30)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        left = [thread.name for thread in threading.enumerate() if thread.name.startswith("asworn-")]
+        assert not left, f"threads left: {left}"
+
+
+def test_every_frame_arrives_in_order() -> None:
+    first, second, stages = Collect(), Collect(), Stages()
+    summary = in_time(lambda: run(frames(), [first, second], stages))
+    assert first.pts == second.pts == list(range(LONG)) and summary.frames == LONG and summary.fps > 0
+    assert first.closed == second.closed == [True] and stages.finished == 1
+
+
+@pytest.mark.parametrize("at", [0, 3, 50, LONG - 1])
+@pytest.mark.parametrize("part", ["source", "stage", "sink"])
+def test_a_failure_comes_back_and_stops_the_others(part: str, at: int) -> None:
+    stages = Stages(at if part == "stage" else None)
+    good, sink = Collect(), Collect(at if part == "sink" else None)
+    with pytest.raises(Oops, match=part):
+        in_time(lambda: run(frames(fail_at=at if part == "source" else None), [good, sink], stages))
+    assert good.closed == sink.closed == [False] and stages.finished <= 1
+
+
+def test_a_sink_that_fails_to_close_is_told_and_the_others_are_closed() -> None:
+    first, second = Collect(), Collect(fail_at=-1)
+    with pytest.raises(Oops, match="close"):
+        in_time(lambda: run(frames(5), [first, second], Stages()))
+    # Sinks close in reverse order; what comes after the failure must not show its result.
+    assert second.closed == [True] and first.closed == [False]
+
+
+def test_a_failing_progress_callback_ends_the_run() -> None:
+    def show(step: Progress) -> None:
+        if step.frames == 20:
+            raise Oops("progress")
+
+    sink = Collect()
+    with pytest.raises(Oops, match="progress"):
+        in_time(lambda: run(frames(), [sink], Stages(), show))
+    assert sink.closed == [False]
+
+
+def test_ctrl_c_ends_the_run() -> None:
+    sink = Collect()
+    with pytest.raises(KeyboardInterrupt):
+        in_time(lambda: run(frames(), [sink], Stages(10, KeyboardInterrupt)))
+    assert sink.closed == [False]
+
+
+def test_a_slow_sink_is_waited_for() -> None:
+    sink = Collect(delay_s=0.005)
+    in_time(lambda: run(frames(60), [sink], Stages(), ahead=2))
+    assert sink.pts == list(range(60))
+
+
+def test_decoding_does_not_run_far_ahead() -> None:
+    made, spread = [], []
+
+    def source() -> Iterator[Frame]:
+        for frame in frames(60):
+            made.append(frame.pts)
+            yield frame
+
+    stages = Stages()
+    in_time(lambda: run(source(), [], stages, lambda step: spread.append(len(made) - step.frames), ahead=3))
+    assert stages.calls == 60 and max(spread) <= 3 + 1
+
+
+def test_a_part_of_the_video() -> None:
+    sink = Collect()
+    in_time(lambda: run(frames(100), [sink], Stages(), start_s=1.0, end_s=2.0))
+    assert sink.pts == list(range(25, 50))
+
+
+def test_nothing_to_do() -> None:
+    sink, steps = Collect(), []
+    assert in_time(lambda: run(frames(0), [sink], Stages(), steps.append)).frames == 0
+    assert sink.closed == [True] and steps == []
+
+
+def test_progress_tells_how_far_it_is() -> None:
+    steps: list[Progress] = []
+    in_time(lambda: run(frames(30), [], Stages(), steps.append))
+    assert [step.frames for step in steps] == list(range(1, 31))
+    assert steps[-1].time_s == pytest.approx(29 / 25) and steps[-1].rate > 0
