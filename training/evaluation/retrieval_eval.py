@@ -8,14 +8,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from matcher.boxes import area, iou
 from matcher.bundle import Bundle
 from matcher.stages.classify import Classifier
-from matcher.stages.detect import Detector
+from matcher.stages.detect import Detector, Proposals
 from matcher.stages.embed import Embedder
 from matcher.stages.models import Runtime
 from matcher.taxonomy import TYPES
@@ -26,7 +25,8 @@ from training.evaluation.queries import Query
 
 TOPS = (1, 5, 20)
 DEPTH = 1000  # products looked at; a right one further down counts as not found
-SAME_IOU = 0.5  # a found garment lends its outline and type to a given box that it overlaps this well
+HINTED_SCORE = 0.15  # at a box that was given, a hesitant type is better than none
+SAME_IOU = 0.5  # a found garment lends its type to a given box that it overlaps this well
 
 
 class Searchable(Protocol):
@@ -59,9 +59,14 @@ class Describer:
         Returns:
             For each box one row with type_probs and embedding; None where nothing was found.
         """
-        found = self.detector(image)
-        rows = [best_garment(found) if box is None else at_box(found, box) for box in boxes]
-        return [None if row is None else self.embedder(image, self.classifier(image, row)) for row in rows]
+        found = self.detector.propose(image)
+        sure, all_found = self.detector.select(found), self.detector.select(found, HINTED_SCORE)
+        rows = [best_garment(sure) if box is None else at_box(all_found, box) for box in boxes]
+        return [None if row is None else self._describe(image, found, row) for row in rows]
+
+    def _describe(self, image: NDArray[np.uint8], found: Proposals, row: Garments) -> Garments:
+        typed = self.classifier(image, row)
+        return self.embedder(image, self.detector.add_masks(found, typed))
 
 
 def describer(bundle: Bundle, runtime: Runtime | None = None) -> Describer:
@@ -82,25 +87,11 @@ def best_garment(found: Garments) -> Garments | None:
 
 
 def at_box(found: Garments, xyxy: NDArray[np.float32]) -> Garments:
-    """One row for a box that was given: with type and outline of the garment found there, if there is one."""
-    near = iou(xyxy[None], found.xyxy)[0] if len(found) else np.zeros(0, np.float32)
-    if not len(near) or near.max() < SAME_IOU:
-        return Garments(xyxy[None], type_probs=np.full((1, len(TYPES)), 1 / len(TYPES), np.float32))
-    row = found[int(near.argmax())]
-    if row.has("mask"):
-        row = row.with_columns(mask=reframe(row.mask[0], row.xyxy[0], xyxy)[None])
-    return row.with_columns(xyxy=xyxy[None])
-
-
-def reframe(mask: NDArray[np.float32], old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring a mask (M, M) over one box onto another box; 0 where the first box did not reach."""
-    size = len(mask)
-    scale = (new[2:] - new[:2]) / np.maximum(old[2:] - old[:2], 1e-6)
-    shift = (new[:2] - old[:2]) / np.maximum(old[2:] - old[:2], 1e-6) * size
-    # Pixel centres lie at i + 0.5; the matrix goes from the new grid to the old one.
-    matrix = np.array([[scale[0], 0, shift[0] + scale[0] / 2 - 0.5], [0, scale[1], shift[1] + scale[1] / 2 - 0.5]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(np.asarray(mask, np.float32), matrix, (size, size), flags=flags)
+    """One row for a box (4,) that was given, with the type of the garment found there; of any type if there is none."""
+    near = iou(xyxy[None], found.xyxy)[0] if len(found) else np.zeros(1, np.float32)
+    known = near.max() >= SAME_IOU
+    probs = found.type_probs[near.argmax()] if known else np.full(len(TYPES), 1 / len(TYPES), np.float32)
+    return Garments(xyxy[None], type_probs=probs[None])
 
 
 def evaluate_retrieval(
