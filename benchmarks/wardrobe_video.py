@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.showcase import Showcase, make_showcase
 from indexer.cli import index
-from training.evaluation.output import silent
+from matcher.video.open import open_video
 from training.evaluation.video_eval import from_zero, open_pipeline, watch
 from training.evaluation.video_score import flicker, score_video
 from training.evaluation.video_truth import Interval, load_truth
@@ -69,10 +69,8 @@ def without(showcase: Showcase, truth: list[Interval]) -> Path:
 def _match(
     showcase: Showcase, feed: Path, catalog: Path, truth: list[Interval], bundle: str | None, threads: int
 ) -> dict[str, Any]:
-    from matcher.video.open import open_video
-
     index(feed, out=catalog, bundle=bundle)
-    pipeline, _ = open_pipeline(catalog, bundle=Path(bundle) if bundle else None, threads=threads)
+    pipeline, _ = open_pipeline(catalog, bundle=bundle, threads=threads)
     with open_video(showcase.video) as source:
-        moments = from_zero(watch(pipeline, silent(source, "frames"), pipeline.products))
+        moments = from_zero(watch(pipeline, source, pipeline.products))
     return {**score_video(truth, moments, complete=True), "flicker": flicker(moments)}

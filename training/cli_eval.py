@@ -12,7 +12,7 @@ from training.evaluation.output import percent, print_table, progress, write_jso
 app = typer.Typer(help="Measure the detector, the types, retrieval, or a whole video.", no_args_is_help=True)
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the figures to this JSON file.")]
-BundleDir = Annotated[Path | None, typer.Option("--bundle", help="Bundle of weights; the packaged one when left out.")]
+BundleDir = Annotated[str | None, typer.Option("--bundle", help="Weights: a folder, or a packaged name.")]
 Threads = Annotated[int, typer.Option("--threads", min=0, help="Threads of each model; 0 = all cores.")]
 CatalogDir = Annotated[Path, typer.Option("--catalog", help="The catalogue that is searched.")]
 
@@ -109,7 +109,7 @@ def video(
     _finish(result, json_file)
 
 
-def _bundle(folder: Path | None) -> Any:
+def _bundle(folder: str | None) -> Any:
     from matcher.bundle import Bundle
 
     return Bundle.open(folder)

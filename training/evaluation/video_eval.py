@@ -54,14 +54,14 @@ class MomentLog:
 
 
 def open_pipeline(
-    catalog: Path, config: Path | None = None, bundle: Path | None = None, threads: int = 0
+    catalog: Path, config: Path | None = None, bundle: str | None = None, threads: int = 0
 ) -> tuple[Pipeline, Catalog]:
     """The pipeline that users get, and the catalogue that it searches.
 
     Args:
         catalog: the catalogue's folder.
         config: settings; those for files when None.
-        bundle: folder of the weights; the one that the settings name when None.
+        bundle: the weights, a folder or a packaged name; the one that the settings name when None.
         threads: of each model, in place of the settings' number; 0 = as the settings say.
 
     Raises:
