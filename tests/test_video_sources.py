@@ -73,11 +73,12 @@ def test_facts_are_known_before_the_first_frame_and_after_closing(clip: clips.Cl
     assert before == (video.size, video.rate, video.duration_s, video.frames_estimate, video.start_timecode)
     assert video.name == clip.path.name
     assert isinstance(video.rate, Fraction)
+    assert abs(video.start - clip.times[0]) <= clip.tick
     steady = clip.times[1] - clip.times[0] == clip.times[-1] - clip.times[-2]
     if steady:  # at a variable rate, length times rate is only a guess
         assert video.frames_estimate == pytest.approx(len(clip.times), abs=2)
     length = float(clip.times[-1] - clip.times[0])
-    assert length < video.duration_s < float(clip.times[-1]) + 0.2
+    assert length <= video.duration_s < float(clip.times[-1]) + 0.2
     assert (video.corrupt, video.truncated) == (0, False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -193,13 +194,14 @@ def _duration(seconds: float) -> str:
 
 
 def _ticks(facts: ReportFacts) -> list[dict[str, Any]]:
-    """At most eight round times along the timeline."""
-    step = next((t for t in _TICKS if facts.length / t <= 7), facts.length / 7)
+    """At most eight round times along the timeline, counted from the video's first frame."""
+    step = next((t for t in _TICKS if facts.length / t <= 7), math.ceil(facts.length / 7))
+    begin = facts.start - facts.timecode.origin
     ticks = []
-    for number in range(int(facts.length / step) + 1):
-        seconds = round(number * step)
+    for number in range(math.ceil(begin / step), math.floor((begin + Fraction(facts.length)) / step) + 1):
+        seconds = number * step
         clock = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-        ticks.append({"x": facts.place(facts.start + Fraction(number * step)), "words": clock.removeprefix("0:")})
+        ticks.append({"x": facts.place(facts.timecode.origin + seconds), "words": clock.removeprefix("0:")})
     return [tick for tick in ticks if tick["x"] <= _UNITS * 0.96]
 
 

@@ -82,16 +82,18 @@ class Report(Closing):
             return
         pace = self._pace
         rate = self._video.rate if self._video is not None else pace.rate
-        origin = pace.first or Fraction(0)
+        first = pace.first or Fraction(0)
+        # Only a part of the video may have been looked at: timecodes count from its very first frame.
+        origin = self._video.start if self._video is not None else first
         start = self._video.start_timecode if self._video is not None else None
         # A variable rate has no steady frame number; its mean over what was seen is the fairer guess.
         self.timecode = Timecode.of(pace.rate if pace.variable else rate, start, origin, pace.variable)
-        end = pace.last + 1 / rate if pace.frames else origin
+        end = pace.last + 1 / rate if pace.frames else first
         self.sightings = self._log.finish(None if pace.variable else end)
         if self._csv is not None:
             write_sightings(self._csv, self.sightings, self.timecode)
         if self._html is not None:
-            facts = ReportFacts(self._name or "video", self._size, pace.frames, origin, end, self.timecode)
+            facts = ReportFacts(self._name or "video", self._size, pace.frames, first, end, self.timecode)
             write_whole(self._html, render_report(self.sightings, facts, self._picture_of))
 
 

@@ -50,6 +50,7 @@ class PyAVSource:
         size: (width, height) of the first frame, upright.
         rate: frames per second, average or guessed; for display only.
         time_base: seconds per unit of the frames' stamps.
+        start: exact time of the first frame, seconds.
         duration_s: length in seconds as the file states it, or None.
         frames_estimate: the number of frames that the file states, else length times rate, or None.
         start_timecode: SMPTE timecode of the first frame, from the stream, the file or its timecode track, or None.
@@ -96,6 +97,7 @@ class PyAVSource:
         self.size: tuple[int, int] = (width, height)
         self.time_base: Fraction = stream.time_base or Fraction(1, 90_000)
         self.rate = _rate(stream)
+        self.start: Fraction = (_stamp(self._first) or 0) * self.time_base
         self.duration_s: float | None = None
         if stream.duration:
             self.duration_s = float(stream.duration * self.time_base)
@@ -120,7 +122,7 @@ class PyAVSource:
         clock = Clock(self.time_base, self.rate)
         picture, index = self._first, 0
         while picture is not None:
-            pts = clock(picture.pts if picture.pts is not None else picture.dts, picture.duration)
+            pts = clock(_stamp(picture), picture.duration)
             yield Frame(to_bgr(picture), pts, self.time_base, self.name, index)
             picture, index = next(self._pictures, None), index + 1
         self.truncated |= index + self.corrupt < self._stated * 0.98 - 1
@@ -216,6 +218,10 @@ def _video_stream(container: InputContainer, name: str) -> VideoStream:
     if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
         raise MediaError(f"{name}: frames of {stream.codec_context.width}x{stream.codec_context.height} are too large")
     return stream
+
+
+def _stamp(picture: VideoFrame) -> int | None:
+    return picture.pts if picture.pts is not None else picture.dts
 
 
 def _rate(stream: VideoStream) -> Fraction:

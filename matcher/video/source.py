@@ -44,6 +44,11 @@ class VideoSource(Protocol):
         ...
 
     @property
+    def start(self) -> Fraction:
+        """Exact time of the first frame in seconds; not always zero."""
+        ...
+
+    @property
     def start_timecode(self) -> str | None:
         """SMPTE timecode of the first frame where the file carries one, else None."""
         ...
