@@ -50,7 +50,7 @@ def image(
 
 
 def _record(picture: Path, pixels: NDArray[np.uint8], garments: Garments, pipeline: Pipeline) -> dict[str, Any]:
-    rows = [{**garment_record(one, pipeline.products), "tier": TIERS[one.tier[0]]} for one in garments]
+    rows = [garment_record(one, pipeline.products) for one in garments]
     return {"image": picture.name, "size": [pixels.shape[1], pixels.shape[0]], "garments": rows}
 
 

@@ -125,4 +125,4 @@ def _tell(summary: Summary, sightings: list[Sighting], folder: Path) -> None:
     tiers = Counter(TIERS[tier] for tier in best.values())
     out.print(f"{summary.frames} frames in {summary.wall_s:.1f} s ({summary.fps:.1f} a second)")
     out.print(f"{len(best)} products seen: {tiers['exact']} exact, {tiers['similar']} similar")
-    out.print(f"results: {escape(str(folder / 'report.html'))}")
+    out.print(f"results: {escape(str(folder / 'report.html'))}", soft_wrap=True)
