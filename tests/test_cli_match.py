@@ -58,7 +58,7 @@ def test_match_writes_every_output(shop: Path, tmp_path: Path, capsys: pytest.Ca
     first = lines[3]["garments"][0]
     assert set(first) >= {"box", "score", "type", "type_score", "track", "products"}
     assert first["products"][0]["id"] == f"p-{first['type']}"
-    rows = list(csv.DictReader((out / "sightings.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((out / "sightings.csv").read_text(encoding="utf-8").splitlines()))
     assert {row["product_id"]: row["tier"] for row in rows}.items() >= {"p-tops": "exact", "p-bags": "exact"}.items()
     assert "A tops" in (out / "report.html").read_text(encoding="utf-8")
     with open_video(out / "overlay.mp4") as video:
