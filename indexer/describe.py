@@ -75,44 +75,58 @@ class BundleDescriber:
 
     def describe(self, image: NDArray[np.uint8], type_hint: str | None) -> Description:
         """See `Describer.describe`."""
-        found = self._of_type(image, type_hint) if type_hint else self._most_prominent(image)
-        if found is not None:
-            xyxy, mask, probs, how = found.xyxy[0], found.mask[0], found.type_probs[0], DETECTOR
+        proposals = self._detector.propose(image)
+        found = _large_enough(self._detector.select(proposals, self._threshold(type_hint)), image)
+        chosen = _of_type(found, type_hint) if type_hint else _most_prominent(found)
+        if len(chosen):
+            masked = self._detector.add_masks(proposals, chosen)
+            xyxy, mask, how = chosen.xyxy[0], masked.mask[0], DETECTOR
         else:
-            xyxy, mask = foreground(image)
-            probs, how = self._probs(image, xyxy), WHOLE
-        if type_hint:
-            probs = np.eye(len(TYPES), dtype=np.float32)[TYPE_IDS[type_hint]]
+            (xyxy, mask), how = foreground(image), WHOLE
+        probs = one_hot(type_hint) if type_hint else self._told_type(image, xyxy, chosen)
         return Description(probs, self._embedder.embed(image, xyxy[None], mask[None])[0], xyxy, how)
 
-    def _of_type(self, image: NDArray[np.uint8], type_name: str) -> Garments | None:
-        """The best box of a type, else of one that is worn at the same place: a coat may be listed as a top."""
-        found = self._detector.candidates(image, threshold=min(_HINTED_SCORE, self._detector.threshold), limit=30)
-        found = _large_enough(found, image)
-        same_slot = [SLOTS[name] == SLOTS[type_name] for name in found.type_names]
-        for fits in (found.type_id == TYPE_IDS[type_name], np.array(same_slot, bool)):
-            if fits.any():
-                return _best(found[fits])
-        return None
+    def _threshold(self, type_hint: str | None) -> float:
+        return min(_HINTED_SCORE, self._detector.threshold) if type_hint else self._detector.threshold
 
-    def _most_prominent(self, image: NDArray[np.uint8]) -> Garments | None:
-        """The large and certain garment of the picture, its type told by detector and classifier together."""
-        found = _large_enough(self._detector(image), image)
-        if not len(found):
-            return None
-        best = _best(found)
-        return best if self._classifier is None else self._classifier(image, best)
+    def _told_type(self, image: NDArray[np.uint8], xyxy: NDArray[np.float32], chosen: Garments) -> NDArray[np.float32]:
+        """(T,) by detector and classifier together, by the classifier alone where nothing was detected."""
+        if len(chosen):
+            return (self._classifier(image, chosen) if self._classifier else chosen).type_probs[0]
+        if self._classifier:
+            return self._classifier.probs(image, xyxy[None])[0]
+        return np.full(len(TYPES), 1 / len(TYPES), np.float32)
 
-    def _probs(self, image: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self._classifier is None:
-            return np.full(len(TYPES), 1 / len(TYPES), np.float32)
-        return self._classifier.probs(image, xyxy[None])[0]
+
+def one_hot(type_name: str) -> NDArray[np.float32]:
+    """(T,) certain of a type."""
+    return np.eye(len(TYPES), dtype=np.float32)[TYPE_IDS[type_name]]
 
 
 def _large_enough(garments: Garments, image: NDArray[np.uint8]) -> Garments:
     return garments[area(garments.xyxy) >= _LEAST_SHARE * image.shape[0] * image.shape[1]]
 
 
-def _best(garments: Garments) -> Garments:
-    """The row with the largest score times side length: shops show the product large, and in the middle of others."""
-    return garments[int((garments.score * np.sqrt(area(garments.xyxy))).argmax())]
+def _most_prominent(garments: Garments) -> Garments:
+    return _best(garments, garments.score)
+
+
+def _of_type(garments: Garments, type_name: str) -> Garments:
+    """The best row of a type, else of the types worn at the same place: a coat may be listed as a top. May be empty."""
+    if not len(garments):
+        return garments
+    # The probabilities before they were scaled to a sum of 1: the largest of them is the score.
+    probs = garments.type_probs * (garments.score / garments.type_probs.max(1))[:, None]
+    own = probs[:, TYPE_IDS[type_name]]
+    if (own >= _HINTED_SCORE).any():
+        # Certain of the type from here on: the mask head draws another outline for each type.
+        best = _best(garments[own >= _HINTED_SCORE], own[own >= _HINTED_SCORE])
+        return best.with_columns(type_probs=one_hot(type_name)[None])
+    slot = probs[:, [SLOTS[name] == SLOTS[type_name] for name in TYPES]].sum(1)
+    return _best(garments[slot >= _HINTED_SCORE], slot[slot >= _HINTED_SCORE])
+
+
+def _best(garments: Garments, score: NDArray[np.float32]) -> Garments:
+    """The row with the largest score times side length, or none: shops show the product large, amid smaller things."""
+    order = np.argsort(-score * np.sqrt(area(garments.xyxy)), kind="stable")
+    return garments[order[:1]]

@@ -88,7 +88,7 @@ def test_nearly_equal_vectors_are_ranked_exactly(tmp_path: Path, queries: int) -
     assert found == [plain_search(entries, q, p, 5) for q, p in zip(embeddings, probs, strict=True)]
 
 
-@pytest.mark.parametrize("filters", FILTERS, ids=str)
+@pytest.mark.parametrize("filters", FILTERS, ids=lambda filters: filters.where()[0][:30])
 @pytest.mark.parametrize(("count", "views", "distinct"), CASES)
 def test_filtered_equals_search_over_the_subset(
     tmp_path: Path, filters: Filters, count: int, views: int, distinct: int | None
@@ -123,7 +123,7 @@ def plainly_allowed(product: Product, filters: Filters) -> bool:
     return in_range and (filters.currency is None or product.currency.lower() == filters.currency.lower())
 
 
-@pytest.mark.parametrize("filters", FILTERS, ids=str)
+@pytest.mark.parametrize("filters", FILTERS, ids=lambda filters: filters.where()[0][:30])
 def test_filters_mean_what_they_say(tmp_path: Path, filters: Filters) -> None:
     entries = random_entries(5, 300)
     allowed = Catalog.load(write_catalog(tmp_path / "c", entries)).snapshot().table.allowed(filters)

@@ -187,7 +187,7 @@ def test_readers_never_see_a_mixture(tmp_path: Path) -> None:
     threads = [threading.Thread(target=read) for _ in range(8)]
     for thread in threads:
         thread.start()
-    for number in range(2, 25):
+    for number in range(2, 16):
         write_catalog(tmp_path, entries(number))
     stop.set()
     for thread in threads:

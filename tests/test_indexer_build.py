@@ -127,10 +127,14 @@ def test_where_the_garment_was_found_is_recorded(
     shop: Path, tmp_path: Path, bundle: Bundle, describer: BundleDescriber
 ) -> None:
     run(shop, tmp_path / "c", bundle, describer)
-    table = Catalog.load(tmp_path / "c").snapshot().table
-    rows = table._query("SELECT image, localised, x0, y0, x1, y1 FROM vector WHERE row = 0 ORDER BY position")
-    assert [row[:2] for row in rows] == [("tops.png", DETECTOR), ("tops-back.png", DETECTOR)]
-    np.testing.assert_allclose(rows[0][2:], BOX, atol=3)
+    write_picture(shop / "pants.png", paint(SIZE, {}))
+    run(shop, tmp_path / "c", bundle, describer)
+    catalog = Catalog.load(tmp_path / "c")
+    origins = catalog.snapshot().table.origins(catalog.row_of("shirt"))
+    assert [(one.image, one.localised) for one in origins] == [("tops.png", DETECTOR), ("tops-back.png", DETECTOR)]
+    np.testing.assert_allclose(origins[0].xyxy, BOX, atol=3)
+    np.testing.assert_array_equal(origins[0].type_probs, one_hot("tops"))
+    assert catalog.info()["localised"] == {DETECTOR: 3, WHOLE: 1}
 
 
 def test_unchanged_pictures_are_not_embedded_again(

@@ -127,7 +127,10 @@ class Catalog:
             return True
 
     def info(self) -> dict[str, Any]:
-        """Facts for people and programs: products, vectors, kind, embedder, generation, counts per type and more."""
+        """Facts for people and programs: products, vectors, kind, embedder, generation, counts per type and more.
+
+        `localised` counts the vectors by how the garment was found, see `Origin`.
+        """
         generation = self._generation
         manifest = generation.manifest
         names = ("products", "vectors", "kind", "embedder", "generation", "bundle", "dimension", "created")
@@ -136,7 +139,7 @@ class Catalog:
             name: {"products": section["products"], "vectors": section["vectors"]}
             for name, section in sorted(manifest.types.items())
         }
-        return {**facts, "hash": generation.hash, "types": types}
+        return {**facts, "hash": generation.hash, "localised": generation.table.localised(), "types": types}
 
     def __len__(self) -> int:
         """Number of products."""

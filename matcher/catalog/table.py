@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from matcher.types import Product, product_fields
 NAME = "products.sqlite"
 _FIELDS = product_fields()
 _COLUMNS = ", ".join(_FIELDS)
+_ORIGIN = "image, content, localised, x0, y0, x1, y1, type_probs"
 _SCHEMA = f"""
 CREATE TABLE product (row INTEGER PRIMARY KEY,
     {", ".join(f"{name} {'REAL' if name == 'price' else 'TEXT NOT NULL'}" for name in _FIELDS)});
@@ -87,6 +89,12 @@ def _origin_values(origin: Origin) -> tuple[object, ...]:
     probs = origin.type_probs
     blob = None if probs is None else np.asarray(probs, "<f4").tobytes()
     return (origin.image, origin.content, origin.localised, *(origin.xyxy or (None,) * 4), blob)
+
+
+def _origin(image: str, content: str, localised: str, *values: Any) -> Origin:
+    *box, blob = values
+    probs = None if blob is None or len(blob) != 4 * len(TYPES) else np.frombuffer(blob, "<f4").astype(np.float32)
+    return Origin(image, content, localised, None if None in box else tuple(box), probs)
 
 
 class Table:
@@ -166,13 +174,19 @@ class Table:
         found = self._query("SELECT type, position FROM vector WHERE row = ? ORDER BY type, position", [row])
         return [(TYPES[type_id], position) for type_id, position in found]
 
+    def origins(self, row: int) -> list[Origin]:
+        """Where each vector of a product came from, in the order of `places`."""
+        sql = f"SELECT {_ORIGIN} FROM vector WHERE row = ? ORDER BY type, position"
+        return [_origin(*values) for values in self._query(sql, [row])]
+
     def find_content(self, content: str) -> tuple[str, int, Origin] | None:
         """Type name, position and origin of a vector with that content key; None when there is none."""
-        columns = "type, position, image, content, localised, x0, y0, x1, y1, type_probs"
-        found = self._query(f"SELECT {columns} FROM vector WHERE content = ? LIMIT 1", [content])
+        found = self._query(f"SELECT type, position, {_ORIGIN} FROM vector WHERE content = ? LIMIT 1", [content])
         if not found:
             return None
-        type_id, position, image, key, localised, *box, blob = found[0]
-        probs = None if blob is None or len(blob) != 4 * len(TYPES) else np.frombuffer(blob, "<f4").astype(np.float32)
-        xyxy = None if None in box else tuple(box)
-        return TYPES[type_id], position, Origin(image, key, localised, xyxy, probs)
+        type_id, position, *values = found[0]
+        return TYPES[type_id], position, _origin(*values)
+
+    def localised(self) -> dict[str, int]:
+        """How many vectors come from garments that were found, and how many from whole pictures."""
+        return dict(self._query("SELECT localised, count(*) FROM vector GROUP BY localised ORDER BY localised"))

@@ -31,8 +31,10 @@ def info(catalog: CatalogArgument, as_json: JsonOption = False) -> None:
         return
     table = Table(title=escape(str(catalog)), show_header=False)
     for name, value in facts.items():
-        if name != "types":
+        if not isinstance(value, dict):
             table.add_row(name, escape(str(value)))
+    for name, count in facts["localised"].items():
+        table.add_row(f"found by {name}" if name else "found elsewhere", f"{count} vectors")
     for name, counts in facts["types"].items():
         table.add_row(f"  {name}", f"{counts['products']} products, {counts['vectors']} vectors")
     out.print(table)
