@@ -16,7 +16,9 @@ _CELLS = 28  # as the detector's masks
 View = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 
-def find(image: NDArray[np.uint8], mask: NDArray[np.uint8], rng: Generator, size: int, margin: float, fault: float) -> View:
+def find(
+    image: NDArray[np.uint8], mask: NDArray[np.uint8], rng: Generator, size: int, margin: float, fault: float
+) -> View:
     """Cut a garment out of a picture the way it happens at run time.
 
     Args:

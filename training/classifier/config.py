@@ -24,6 +24,7 @@ class TypesConfig:
         size, margin: of the crops.
         batch: crops of a step.
         smoothing: of the labels.
+        strength: 0..1, how often crops are made hard to read.
         kinds: how much each kind of row counts when rows are drawn.
     """
 
@@ -35,6 +36,7 @@ class TypesConfig:
     batch: int = 88
     smoothing: float = 0.1
     frozen_blocks: int = 4
+    strength: float = 1.0
     kinds: dict[str, float] = field(default_factory=_weights)
     data: GarmentData = field(default_factory=GarmentData)
     loop: LoopConfig = field(default_factory=LoopConfig)

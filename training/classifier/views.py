@@ -17,7 +17,7 @@ from training.data.photometric import degrade
 
 
 class TypeSampler:
-    """Draws rows so that every type comes up equally often, and every kind of picture within a type by weight."""
+    """Draws rows: types and kinds of picture come up by the square root of how many there are, kinds also by weight."""
 
     def __init__(self, garments: Garments, weights: dict[str, float]) -> None:
         """Take the training rows.
@@ -36,11 +36,12 @@ class TypeSampler:
                     cells.append((weight * len(rows) ** 0.5, rows))
             if cells:
                 self._cells.append(cells)
+        counts = np.array([sum(len(rows) for _, rows in cells) for cells in self._cells])
+        self._shares = np.sqrt(counts) / np.sqrt(counts).sum()
 
     def draw(self, count: int, rng: Generator) -> list[int]:
         """Row numbers of one batch."""
-        order = rng.permutation(np.arange(count) % len(self._cells))
-        return [self._one(self._cells[cell], rng) for cell in order]
+        return [self._one(self._cells[cell], rng) for cell in rng.choice(len(self._cells), count, p=self._shares)]
 
     @staticmethod
     def _one(cells: Sequence[tuple[float, list[int]]], rng: Generator) -> int:
@@ -49,7 +50,9 @@ class TypeSampler:
         return rows[rng.integers(len(rows))]
 
 
-def type_view(garment: Garment, other: Garment, rng: Generator, size: int, margin: float) -> NDArray[np.uint8]:
+def type_view(
+    garment: Garment, other: Garment, rng: Generator, size: int, margin: float, strength: float
+) -> NDArray[np.uint8]:
     """One training crop.
 
     Args:
@@ -58,21 +61,24 @@ def type_view(garment: Garment, other: Garment, rng: Generator, size: int, margi
         rng: source of randomness.
         size: side of the crop in pixels.
         margin: as at run time.
+        strength: 0..1, how often the crop is made hard to read.
 
     Returns:
         (size, size, 3) uint8 BGR.
     """
     image = garment.image
-    if garment.row.kind != PHOTO and rng.random() < 0.2:
+    if garment.row.kind != PHOTO and rng.random() < 0.2 * strength:
         image = _other_ground(garment, other, rng)
     box = jitter_box(garment.row.box, rng, 0.06)
     angle = rng.normal(0, 12) if rng.random() < 0.4 else 0.0
     crop = warp_affine(image, crop_matrix(box, size, margin, angle, bool(rng.random() < 0.5)), size)
-    if rng.random() < 0.25:
+    if rng.random() < 0.25 * strength:
         crop = cover(crop, blob(size, rng, (0.1, 0.45)), cv2.resize(other.image, (size, size)))
-    if rng.random() < 0.35:
+    if rng.random() < 0.35 * strength:
         crop = _coarsen(crop, rng)
-    return degrade(crop, rng, rng.uniform(0.2, 0.9) if rng.random() < 0.15 else 0.0)
+    if rng.random() > 0.4 + 0.6 * strength:
+        return crop
+    return degrade(crop, rng, rng.uniform(0.2, 0.9) if rng.random() < 0.15 * strength else 0.0)
 
 
 def _other_ground(garment: Garment, other: Garment, rng: Generator) -> NDArray[np.uint8]:

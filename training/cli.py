@@ -1,0 +1,77 @@
+"""`asworn train detector|types|embedder` and `asworn export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+train = typer.Typer(help="Train a model from a recipe.", no_args_is_help=True)
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="The recipe, a TOML file.")]
+RunFolder = Annotated[Path, typer.Option("--out", help="Run folder; a stopped run there goes on.")]
+
+
+# torch is imported inside the commands, so that `asworn --help` stays quick and works without it.
+@train.command()
+def detector(config: ConfigFile, out: RunFolder = Path("runs/detector")) -> None:
+    """Train the detector (boxes, types, masks)."""
+    from training.detector.config import load_config
+    from training.detector.train import train as run
+
+    typer.echo(run(load_config(config), out))
+
+
+@train.command()
+def types(config: ConfigFile, out: RunFolder = Path("runs/types")) -> None:
+    """Train the type classifier and measure it."""
+    from training.classifier.config import TypesConfig
+    from training.classifier.train import train as run
+    from training.data.mixture import open_garments
+    from training.export_bundle import load_types
+    from training.measure import measure_types, write_figures
+    from training.settings import load_settings
+
+    settings = load_settings(TypesConfig, config)
+    checkpoint = run(settings, out)
+    model, _ = load_types(checkpoint)
+    figures = measure_types(model, open_garments(settings.data), settings)
+    write_figures(out, figures)
+    for kind, scores in figures["measured"].items():
+        typer.echo(f"{kind}: top-1 {scores['top1']:.1%}, top-2 {scores['top2']:.1%} of {scores['count']}")
+    typer.echo(checkpoint)
+
+
+@train.command()
+def embedder(config: ConfigFile, out: RunFolder = Path("runs/embedder")) -> None:
+    """Train the embedder, compare it with the baselines, and choose the thresholds of the tiers."""
+    from training.data.mixture import open_garments
+    from training.embedder.config import EmbedderConfig
+    from training.embedder.train import train as run
+    from training.export_bundle import load_embedder
+    from training.measure import measure_embedder, table, write_figures
+    from training.settings import load_settings
+
+    settings = load_settings(EmbedderConfig, config)
+    checkpoint = run(settings, out)
+    model, _ = load_embedder(checkpoint)
+    figures = measure_embedder(model, open_garments(settings.data), settings)
+    write_figures(out, figures)
+    for name, part, *values in table(figures):
+        typer.echo(f"{name} on {part}: recall@1/5/20 {' / '.join(values[:3])}, hard {values[3]}")
+    typer.echo(checkpoint)
+
+
+def export(
+    detector: Annotated[Path, typer.Option("--detector", help="Checkpoint, or folder with an exported detector.")],
+    types: Annotated[Path, typer.Option("--types", help="Checkpoint of the type classifier.")],
+    embedder: Annotated[Path, typer.Option("--embedder", help="Checkpoint of the embedder.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the bundle.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the bundle.")] = "tiny",
+    version: Annotated[str, typer.Option("--bundle-version", help="Version of the bundle.")] = "1",
+) -> None:
+    """Export trained weights as a bundle: ONNX files and their card."""
+    from training.export_bundle import export_bundle
+
+    typer.echo(export_bundle(detector, types, embedder, out, name, version))

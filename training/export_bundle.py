@@ -1,0 +1,111 @@
+"""Puts a bundle together: the ONNX files of all models and the card that says what they are."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from matcher.bundle import write_card
+from matcher.errors import ConfigError
+from training.checkpoint import load_checkpoint
+from training.classifier.config import TypesConfig
+from training.classifier.model import TypeClassifier
+from training.detector.export import export_detector
+from training.embedder.config import EmbedderConfig
+from training.embedder.model import Embedder
+from training.embedder.train import Student
+from training.export_crops import export_classifier, export_embedder
+from training.loop import TrainingError, load_averaged
+from training.measure import read_figures
+from training.settings import from_table
+
+LIMIT = 25 * 2**20  # bytes of all files of a bundle
+LICENCE = "Apache-2.0"
+DETECTOR_SECTION = "detector.json"
+ORIGIN: list[dict[str, str]] = [
+    {"name": "Clothing Co-Parsing", "licence": "Apache-2.0", "used_for": "street photos with masks: all models"},
+    {"name": "clothing-dataset-small", "licence": "CC0-1.0", "used_for": "photos of single garments: all models"},
+    {"name": "As Worn wardrobe renderer", "licence": "Apache-2.0", "used_for": "drawn scenes and packshots"},
+    {"name": "MobileNetV2 ImageNet weights", "licence": "Apache-2.0", "used_for": "start of all trunks"},
+]
+
+
+def export_bundle(
+    detector: Path, types: Path, embedder: Path, out: Path, name: str = "tiny", version: str = "1"
+) -> Path:
+    """Export the models and write the card.
+
+    Args:
+        detector: checkpoint of the detector, or a folder with `detector.onnx`, `masks.onnx` and `detector.json`
+            (the card's section about them); the folder may be `out` itself.
+        types: checkpoint of the type classifier; `measured.json` beside it goes into the card.
+        embedder: checkpoint of the embedder; the same.
+        out: folder of the bundle, made if needed.
+        name: of the bundle.
+        version: of the bundle.
+
+    Returns:
+        Path of the card.
+
+    Raises:
+        ConfigError: a checkpoint cannot be read, or the folder lacks a file.
+        TrainingError: an export does not give what its network gives, or the bundle is larger than 25 MB.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    models = {
+        "detector": _detector_section(detector, out),
+        "classifier": export_types(types, out),
+        "embedder": export_embedding(embedder, out),
+    }
+    card = write_card(out, {"name": name, "version": version, "licence": LICENCE, "origin": ORIGIN, "models": models})
+    _check_size(out, json.loads(card.read_text(encoding="utf-8"))["files"])
+    return card
+
+
+def _detector_section(source: Path, out: Path) -> dict[str, Any]:
+    if source.is_file():
+        return export_detector(source, out)
+    try:
+        section = json.loads((source / DETECTOR_SECTION).read_text(encoding="utf-8"))
+        for key in ("file", "mask_file"):
+            if source.resolve() != out.resolve():
+                shutil.copyfile(source / section[key], out / section[key])
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"{source} is neither a checkpoint nor an exported detector: {error}") from error
+    return section
+
+
+def load_types(checkpoint: Path) -> tuple[TypeClassifier, TypesConfig]:
+    """The type classifier of a checkpoint with its recipe; see `load_averaged` for the errors."""
+    config = from_table(TypesConfig, load_checkpoint(checkpoint)["recipe"], str(checkpoint))
+    model = TypeClassifier(config.frozen_blocks)
+    load_averaged(model, checkpoint)
+    return model.eval(), config
+
+
+def load_embedder(checkpoint: Path) -> tuple[Embedder, EmbedderConfig]:
+    """The embedder of a checkpoint with its recipe; see `load_averaged` for the errors."""
+    config = from_table(EmbedderConfig, load_checkpoint(checkpoint)["recipe"], str(checkpoint))
+    student = Student(config)
+    load_averaged(student, checkpoint)
+    return student.embedder.eval(), config
+
+
+def export_types(checkpoint: Path, out: Path) -> dict[str, Any]:
+    """Export a type classifier; returns its section of the card with the figures measured."""
+    model, config = load_types(checkpoint)
+    return {**export_classifier(model, config, out), "measured": {}, **read_figures(checkpoint)}
+
+
+def export_embedding(checkpoint: Path, out: Path) -> dict[str, Any]:
+    """Export an embedder; returns its section of the card with figures and calibration."""
+    model, _ = load_embedder(checkpoint)
+    return {**export_embedder(model, out), "measured": {}, **read_figures(checkpoint)}
+
+
+def _check_size(folder: Path, files: dict[str, str]) -> None:
+    total = sum((folder / file).stat().st_size for file in files)
+    if total > LIMIT:
+        raise TrainingError(f"the bundle has {total / 2**20:.1f} MB, more than {LIMIT // 2**20}; use narrower models")
