@@ -19,6 +19,7 @@ class Canvas:
         height: (H, W) float32, 128 is the middle, one unit is 0.15 mm.
         density: pixels per metre.
         width, length: size in metres.
+        base: mean colour of the fabric, (3,) float32.
     """
 
     def __init__(self, fabric: Fabric, width: float, length: float, density: float, turn: bool = False) -> None:
@@ -36,11 +37,7 @@ class Canvas:
         self.colour = np.ascontiguousarray(sheet[..., :3].astype(np.float32))
         self.height = np.ascontiguousarray(sheet[..., 3].astype(np.float32))
         self.fall = drape(fabric)
-
-    @property
-    def base(self) -> np.ndarray:
-        """Mean colour of the piece, (3,) float32."""
-        return self.colour.reshape(-1, 3).mean(0)
+        self.base = tile[..., :3].reshape(-1, 3).mean(0).astype(np.float32)
 
     def at(self, point: Point) -> tuple[int, int]:
         """Pixel of a place, in 1/16 pixels."""
@@ -85,9 +82,14 @@ class Canvas:
         """A dashed line of thread."""
         a, b = np.asarray(start), np.asarray(end)
         count = max(1, int(np.linalg.norm(b - a) / step))
-        for k in range(count):
-            begin, finish = a + (b - a) * (k / count), a + (b - a) * ((k + 0.6) / count)
-            self.line(tuple(begin), tuple(finish), colour, 0.0022)
+        if step * self.density < 3:
+            # too fine to see single stitches: a faint line
+            self.line(start, end, 0.5 * (np.asarray(colour) + self.base), 0.0022)
+            return
+        begin = np.arange(count)[:, None] / count
+        dashes = np.stack([a + (b - a) * begin, a + (b - a) * (begin + 0.6 / count)], 1) * self.density * 16
+        cv2.polylines(self.colour, np.round(dashes).astype(np.int32), False, _scalar(colour), self.span(0.0022),
+                      cv2.LINE_AA, 4)
 
     def polygon(self, points: list[Point], colour: np.ndarray, relief: float | None = None) -> None:
         """Filled shape."""

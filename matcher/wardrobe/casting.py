@@ -76,7 +76,9 @@ def _wear(chosen: list[tuple[str, dict[str, object]]], pick: Picker) -> tuple[Wo
     for kind, how in chosen:
         product = pick(kind)
         if product is not None:
-            outfit.append(Worn(product, len(outfit), **_possible(product, how)))
+            below = max((worn.cut.ease for worn in outfit if worn.cut.shape == "upper"), default=0.0)
+            room = {"over": 0.7 * below} if product.type == "outerwear" else {}
+            outfit.append(Worn(product, len(outfit), **_possible(product, how), **room))
     return tuple(outfit)
 
 

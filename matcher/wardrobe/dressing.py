@@ -22,6 +22,7 @@ from matcher.wardrobe.upper import neckline, upper_patches
 from matcher.wardrobe.wear import Figure, Worn
 
 FULL_DENSITY = 640.0
+COARSE_BELOW = 300.0  # drawn pixels per metre under which every other row of points is enough
 
 
 @dataclass(frozen=True)
@@ -146,9 +147,10 @@ class Wearer:
         """Draw the person; arguments and result as in `raster.draw`."""
         distance = max(0.3, camera.distance - float(transform[2, 3]))
         wanted = camera.focal * supersample / distance * 1.1
-        return draw(
-            person_patches(self.person, pose), self._atlas(wanted), transform, camera, light, frame, supersample
-        )
+        patches = person_patches(self.person, pose)
+        if wanted < COARSE_BELOW:
+            patches = [patch.coarser() for patch in patches]
+        return draw(patches, self._atlas(wanted), transform, camera, light, frame, supersample)
 
     def _atlas(self, wanted: float) -> Atlas:
         """The pictures shrunk by a power of two, so that they are never much finer than the screen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -39,9 +39,18 @@ class Patch:
         if np.allclose(self.points[:, 0], self.points[:, -1], atol=1e-4):
             seam = (self.points[:, 1] - self.points[:, -2]) / 2
             across[:, 0] = across[:, -1] = seam
-        normal = np.cross(down, across)
+        normal = _cross(down, across)
         length = np.linalg.norm(normal, axis=2, keepdims=True)
         return (normal / np.maximum(length, 1e-9)).astype(np.float32)
+
+    def coarser(self) -> Patch:
+        """The same surface with every other row and column, for people far away."""
+        if self.keep is not None or min(self.points.shape[:2]) < 10:
+            return self
+        rows, columns = (np.unique([*range(0, count, 2), count - 1]) for count in self.points.shape[:2])
+        pick = np.ix_(rows, columns)
+        light = None if self.occlusion is None else np.broadcast_to(self.occlusion, self.points.shape[:2])[pick]
+        return replace(self, points=self.points[pick], uv=self.coordinates()[pick], occlusion=light)
 
     def coordinates(self) -> np.ndarray:
         """Texture coordinates, (R, C, 2) float32 in 0..1."""
@@ -53,6 +62,12 @@ class Patch:
         if self.keep is None:
             return faces
         return faces[np.repeat(self.keep.reshape(-1), 2)]
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cross product over the last axis; several times faster than NumPy's for many short vectors."""
+    (ax, ay, az), (bx, by, bz) = np.moveaxis(a, -1, 0), np.moveaxis(b, -1, 0)
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], -1)
 
 
 @lru_cache(maxsize=64)

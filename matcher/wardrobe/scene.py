@@ -120,7 +120,7 @@ def _person(
 
     person = random_person(rng, pick)
     pixels = camera.focal / (camera.distance - z)
-    density = float(np.clip(2 ** np.ceil(np.log2(max(32.0, 1.5 * pixels))), 64, 512))
+    density = float(np.clip(2 ** np.ceil(np.log2(0.9 * pixels)), 64, 512))
     yaw = float(rng.choice([0.0, 0.6, -0.6, 1.5, -1.5, np.pi], p=[0.34, 0.16, 0.16, 0.11, 0.11, 0.12])) + float(
         rng.normal(0, 0.25)
     )

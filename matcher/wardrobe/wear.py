@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from matcher.wardrobe.body import Skeleton
 from matcher.wardrobe.cuts import Cut
@@ -20,6 +21,7 @@ class Worn:
         tucked: a top whose hem is inside the trousers or skirt.
         opening: for garments closed in front, 0 closed to 1 wide open.
         side: for bags, 0 the person's left, 1 the right.
+        over: room for what is worn below it, metres.
     """
 
     product: Product
@@ -27,11 +29,13 @@ class Worn:
     tucked: bool = False
     opening: float = 0.0
     side: int = 0
+    over: float = 0.0
 
-    @property
+    @cached_property
     def cut(self) -> Cut:
-        """The product's cut."""
-        return self.product.cut
+        """The product's cut, wider where something is worn below it."""
+        cut = self.product.cut
+        return replace(cut, ease=cut.ease + self.over, sleeve_ease=cut.sleeve_ease + 0.8 * self.over) if self.over else cut
 
     def name(self, part: str) -> str:
         """Name of a part's picture in the person's atlas."""
