@@ -82,10 +82,14 @@ def encode(
     audio_first: bool = False,
     rotation: int = 0,
     timecode: str = "",
+    tagged: bool = True,
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
 ) -> Path:
-    """Write a video whose frame `i` has the stamp `stamps[i]` in units of `unit` seconds."""
+    """Write a video whose frame `i` has the stamp `stamps[i]` in units of `unit` seconds.
+
+    Colour pictures are BT.709, and say so if `tagged`.
+    """
     with av.open(str(path), "w", options=container_options or {}) as container:
         sound = container.add_stream("aac", rate=44_100, layout="mono") if audio_first else None
         rate = 1 / (sorted(b - a for a, b in pairwise(stamps))[(len(stamps) - 1) // 2] * unit)
@@ -93,7 +97,7 @@ def encode(
         stream.width, stream.height = size
         stream.pix_fmt = pixels
         stream.codec_context.time_base = stream.time_base = unit
-        if pixels.startswith("yuv"):
+        if tagged and pixels.startswith("yuv"):
             stream.codec_context.colorspace = stream.codec_context.color_primaries = stream.codec_context.color_trc = 1
         if rotation:
             stream.set_display_rotation(rotation)

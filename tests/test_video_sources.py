@@ -66,6 +66,13 @@ def test_pictures_are_upright_bgr_with_the_right_colours(clip: clips.Clip) -> No
         assert np.abs(clips.corners(frame.image) - np.array(clip.quarters)).max() < 9
 
 
+def test_large_pictures_that_name_no_colour_matrix_are_taken_for_bt709(tmp_path: Path) -> None:
+    path = clips.encode(tmp_path / "hd.mp4", [0, 1], Fraction(1, 25), size=(1280, 720), tagged=False)
+    with open_video(path) as video:
+        image = next(iter(video)).image
+    assert np.abs(clips.corners(image) - np.array(clips.QUARTERS)).max() < 9
+
+
 def test_facts_are_known_before_the_first_frame_and_after_closing(clip: clips.Clip) -> None:
     with open_video(clip.path) as video:
         assert isinstance(video, VideoSource)
