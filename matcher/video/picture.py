@@ -10,12 +10,14 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
+from matcher.video.hdr import to_standard
+
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _HD_LINES = 720
 
 
 def to_bgr(frame: VideoFrame) -> NDArray[np.uint8]:
-    """Convert any pixel format (10 bit, grey, palette...) and turn the picture upright.
+    """Convert any pixel format (10 bit, HDR, grey, palette...) and turn the picture upright.
 
     Returns:
         (H, W, 3) uint8 BGR, C-contiguous.
@@ -23,6 +25,7 @@ def to_bgr(frame: VideoFrame) -> NDArray[np.uint8]:
     # Files that do not name their matrix: television's rule by size, as players do it.
     hd = frame.colorspace == _UNSPECIFIED and min(frame.width, frame.height) >= _HD_LINES
     image = frame.to_ndarray(format="bgr24", src_colorspace=Colorspace.ITU709 if hd else None)
+    image = to_standard(image, frame.color_trc, frame.color_primaries)
     return upright(image, display_matrix(frame))
 
 
