@@ -176,18 +176,18 @@ def _rod(figure: Figure, worn: Worn, points: list[np.ndarray], radius: float) ->
     return Patch(tube(spine, girth, girth * 1.4, 7, (0, 1, 0.1)), worn.name("frame"), worn.owner, 0.035)
 
 
-def belt_patches(figure: Figure, worn: Worn, waist: float, ease: float) -> list[Patch]:
-    """A belt round the waist at height `waist`, `ease` metres from the skin."""
+def belt_patches(figure: Figure, worn: Worn, waist: float, ease: float, layer: float) -> list[Patch]:
+    """A belt round the waist at height `waist`, `ease` metres from the skin, at a place in the drawing order."""
     angle = np.linspace(-np.pi, np.pi, 41, dtype=np.float32)
     width = worn.cut.ease
     share = np.linspace(0, 1, 4, dtype=np.float32)[:, None]
     y = waist - width * share + 0 * angle
     bulge = ease + 0.003 * np.sin(np.pi * share)
     points = torso_surface(figure.skeleton, y, np.broadcast_to(angle, y.shape), bulge)
-    return [Patch(points, worn.name("belt"), worn.owner, 0.024), _buckle(figure, worn, waist, ease)]
+    return [Patch(points, worn.name("belt"), worn.owner, layer), _buckle(figure, worn, waist, ease, layer + 0.003)]
 
 
-def _buckle(figure: Figure, worn: Worn, waist: float, ease: float) -> Patch:
+def _buckle(figure: Figure, worn: Worn, waist: float, ease: float, layer: float) -> Patch:
     width = worn.cut.ease
     plate = "plate buckle" in worn.product.details
     half = 0.032 if plate else 0.022 + 0.2 * width
@@ -200,4 +200,4 @@ def _buckle(figure: Figure, worn: Worn, waist: float, ease: float) -> Patch:
     if not plate:
         keep[1:-1, 1:-1] = False
         keep[2, 2:4] = True
-    return Patch(points, worn.name("buckle"), worn.owner, 0.030, True, keep)
+    return Patch(points, worn.name("buckle"), worn.owner, layer, True, keep)

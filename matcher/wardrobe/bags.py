@@ -127,3 +127,23 @@ def _backpack(figure: Figure, worn: Worn) -> list[Patch]:
         )
         patches.append(_ribbon(worn, skeleton.place(line), 0.05, (1, 0, 0), 0.055))
     return patches
+
+
+def bag_alone(worn: Worn) -> list[Patch]:
+    """A bag that nobody carries: standing upright with its handles or strap up."""
+    kind = next(name for name in SIZES if name in worn.product.details)
+    size = SIZES[kind]
+    patches = [_body(worn, np.zeros(3), size, 0.0, 0.02)]
+    reach = {"crossbody": 0.55, "shoulder": 0.24, "tote": 0.22, "handbag": 0.13, "holdall": 0.12, "backpack": 0.06}[kind]
+    half = size[0] * {"crossbody": 0.9, "shoulder": 0.85, "backpack": 0.25}.get(kind, 0.55)
+    angle = np.linspace(0, np.pi, 15)
+    for depth in (-0.5, 0.5) if kind in ("tote", "handbag", "holdall") else (0.0,):
+        arch = np.stack([half * np.cos(angle), 0.9 * size[1] + reach * np.sin(angle) ** 0.7, np.full(15, depth * size[2])], 1)
+        patches.append(_ribbon(worn, arch, 0.022, (0.25, 0, 1.0), 0.01))
+    if kind == "backpack":
+        for sign in (1, -1):
+            x = sign * size[0] * 0.7
+            line = np.array([[x * 0.6, 0.9 * size[1], -size[2]], [x, 0.6 * size[1], -size[2] - 0.1], [x * 1.25, -0.2 * size[1], -size[2] - 0.1],
+                             [x, -0.85 * size[1], -size[2]]])
+            patches.append(_ribbon(worn, line, 0.05, (1, 0, 0.3), 0.0))
+    return patches

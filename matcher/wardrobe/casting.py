@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from matcher.wardrobe.body import Build, Pose, walking
-from matcher.wardrobe.dressing import Person
+from matcher.wardrobe.dressing import Person, belt_hidden_by
 from matcher.wardrobe.head import STYLES, Head
 from matcher.wardrobe.palette import HAIR, SKIN
 from matcher.wardrobe.product import Product
@@ -75,7 +75,8 @@ def _wear(chosen: list[tuple[str, dict[str, object]]], pick: Picker) -> tuple[Wo
     outfit: list[Worn] = []
     for kind, how in chosen:
         product = pick(kind)
-        if product is not None:
+        hidden = kind == "belts" and any(belt_hidden_by(worn) for worn in outfit)
+        if product is not None and not hidden:
             below = max((worn.cut.ease for worn in outfit if worn.cut.shape == "upper"), default=0.0)
             room = {"over": 0.7 * below} if product.type == "outerwear" else {}
             outfit.append(Worn(product, len(outfit), **_possible(product, how), **room))

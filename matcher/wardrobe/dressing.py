@@ -50,12 +50,18 @@ def garment_patches(figure: Figure, worn: Worn, outfit: tuple[Worn, ...]) -> lis
     return builders[worn.cut.shape](figure, worn)
 
 
-def _belt_line(outfit: tuple[Worn, ...]) -> tuple[float, float]:
-    """Height of the belt and its distance from the skin: on the trousers, or round the waist of a dress."""
+def _belt_line(outfit: tuple[Worn, ...]) -> tuple[float, float, float]:
+    """Height of the belt, its distance from the skin and its place in the order: on trousers, or round a dress."""
+    loose = any(worn.cut.shape == "upper" and belt_hidden_by(worn) for worn in outfit)
     for worn in outfit:
         if worn.product.type in ("pants", "skirts"):
-            return min(worn.cut.waist, 1.06), 0.014
-    return 1.09, 0.016
+            return min(worn.cut.waist, 1.06), 0.010 if loose else 0.014, 0.013 if loose else 0.024
+    return 1.09, 0.016, 0.024
+
+
+def belt_hidden_by(worn: Worn) -> bool:
+    """Whether a top hangs over the belt."""
+    return worn.product.type == "tops" and not worn.tucked and worn.cut.hem < 1.02
 
 
 def person_patches(person: Person, pose: Pose) -> list[Patch]:

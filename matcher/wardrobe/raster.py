@@ -33,6 +33,7 @@ class Layer:
         alpha: (h, w) float32 coverage.
         owners: (h, w) int16, garment index of each pixel, -1 body, -2 nothing.
         depth: metres from the camera, for the order of layers.
+        areas: pixels that each garment would cover with nothing in front and no frame to cut it, roughly.
     """
 
     origin: tuple[int, int]
@@ -40,6 +41,7 @@ class Layer:
     alpha: np.ndarray
     owners: np.ndarray
     depth: float
+    areas: dict[int, float]
 
 
 @dataclass
@@ -115,7 +117,7 @@ def draw(
         return None
     buffer = _fill(soup, box)
     colour, owners = _shade(soup, atlas, buffer, box, light, fine.focal / max(soup.depth, 0.1))
-    return _reduce(colour, owners, box, supersample, soup.depth)
+    return _reduce(colour, owners, box, supersample, soup)
 
 
 def _collect(patches: list[Patch], atlas: Atlas, transform: np.ndarray, camera: Camera) -> _Soup:
@@ -322,7 +324,7 @@ def _lit(texel: np.ndarray, normal: np.ndarray, occlusion: np.ndarray, shine: np
 
 
 def _reduce(
-    colour: np.ndarray, owners: np.ndarray, box: tuple[int, int, int, int], supersample: float, depth: float
+    colour: np.ndarray, owners: np.ndarray, box: tuple[int, int, int, int], supersample: float, soup: _Soup
 ) -> Layer:
     size = (round((box[2] - box[0]) / supersample), round((box[3] - box[1]) / supersample))
     alpha = (owners > -2).astype(np.float32)
@@ -331,7 +333,14 @@ def _reduce(
     kept = cv2.resize(owners, size, interpolation=cv2.INTER_NEAREST)
     origin = (round(box[0] / supersample), round(box[1] / supersample))
     kept[cover < 0.5] = -2
-    return Layer(origin, small, cover, kept, depth)
+    return Layer(origin, small, cover, kept, soup.depth, _areas(soup, supersample))
+
+
+def _areas(soup: _Soup, supersample: float) -> dict[int, float]:
+    first, second = soup.corners[:, 1] - soup.corners[:, 0], soup.corners[:, 2] - soup.corners[:, 0]
+    area = np.maximum(first[:, 1] * second[:, 0] - first[:, 0] * second[:, 1], 0) / (2 * supersample**2)
+    totals = np.bincount(soup.owner + 1, weights=area)
+    return {owner - 1: float(total) for owner, total in enumerate(totals) if owner > 0}
 
 
 def placed(x: float, z: float, yaw: float, scale: float = 1.0, lift: float = 0.0) -> np.ndarray:
