@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from matcher.errors import ConfigError
+from training.checkpoint import load_checkpoint
 from training.detector.trunk import MobileNetV2Trunk
 
 # Channels after each block; block 0 is the first convolution.
@@ -51,6 +53,19 @@ class CropTrunk(nn.Module):
         whole = MobileNetV2Trunk()
         whole.load_imagenet(path)
         self.blocks.load_state_dict(whole.blocks[: len(self.blocks)].state_dict())
+
+    def load_detector(self, path: Path) -> None:
+        """Load the averaged trunk of a detector's checkpoint: it has seen far more clothes than ImageNet's.
+
+        Raises:
+            ConfigError: the file cannot be read, or is no detector's checkpoint.
+        """
+        weights, prefix = load_checkpoint(path).get("average", {}), "trunk.blocks."
+        blocks = {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+        wanted = self.blocks.state_dict()
+        if not wanted.keys() <= blocks.keys():
+            raise ConfigError(f"{path} has no trunk to start from; give a checkpoint of the detector")
+        self.blocks.load_state_dict({key: blocks[key] for key in wanted})
 
 
 class Normalise(nn.Module):

@@ -41,7 +41,9 @@ def find(
 def _coarse(mask: NDArray[np.uint8], box: NDArray[np.float32], rng: Generator, fault: float) -> NDArray[np.float32]:
     """The mask over its box in a few cells, grown or shrunk, blurred, at times with a piece missing."""
     scale = np.array([_CELLS / max(box[2] - box[0], 1), _CELLS / max(box[3] - box[1], 1)])
-    matrix = np.array([[scale[0], 0, -box[0] * scale[0]], [0, scale[1], -box[1] * scale[1]]])
+    # Halves: OpenCV counts from the middle of a pixel, boxes from its edge.
+    shift = scale * (0.5 - box[:2]) - 0.5
+    matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
     # Averaging beforehand stands in for the area filter that an affine warp lacks.
     blurred = cv2.blur(mask, tuple(max(round(1 / s), 1) for s in scale))
     cells = cv2.warpAffine(blurred, matrix, (_CELLS, _CELLS), flags=cv2.INTER_LINEAR).astype(np.float32) / 255

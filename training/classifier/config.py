@@ -20,7 +20,8 @@ class TypesConfig:
 
     Attributes:
         weights: ImageNet trunk (.npz).
-        start: checkpoint whose weights to start from; empty for the ImageNet trunk alone.
+        detector: checkpoint of a detector whose trunk to start from in place of ImageNet's; may be empty.
+        start: checkpoint whose weights to start from; may be empty.
         size, margin: of the crops.
         batch: crops of a step.
         smoothing: of the labels.
@@ -29,6 +30,7 @@ class TypesConfig:
     """
 
     weights: Path = Path("../shared/weights/mobilenet_v2_imagenet.npz")
+    detector: str = ""
     start: str = ""
     seed: int = 1
     size: int = 96

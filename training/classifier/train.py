@@ -46,6 +46,8 @@ def build(config: TypesConfig) -> TypeClassifier:
     model = TypeClassifier(config.frozen_blocks)
     if config.start:
         load_averaged(model, Path(config.start))
+    elif config.detector:
+        model.trunk.load_detector(Path(config.detector))
     else:
         model.trunk.load_imagenet(config.weights)
     return model.to(memory_format=torch.channels_last)

@@ -17,7 +17,8 @@ class EmbedderConfig:
 
     Attributes:
         weights: ImageNet trunk (.npz).
-        start: checkpoint whose weights to start from; empty for the ImageNet trunk alone.
+        detector: checkpoint of a detector whose trunk to start from in place of ImageNet's; may be empty.
+        start: checkpoint whose weights to start from; may be empty.
         loss: one of `training.embedder.losses.LOSSES`.
         garments: different garments in a batch; each is seen in two views.
         train_size: side of the training crops in pixels; may be less than the model's own size, to save time.
@@ -26,6 +27,7 @@ class EmbedderConfig:
     """
 
     weights: Path = Path("../shared/weights/mobilenet_v2_imagenet.npz")
+    detector: str = ""
     start: str = ""
     seed: int = 1
     loss: str = "info_nce"

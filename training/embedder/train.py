@@ -59,6 +59,8 @@ def build(config: EmbedderConfig) -> Student:
     student = Student(config)
     if config.start:
         load_averaged(student, Path(config.start))
+    elif config.detector:
+        student.embedder.trunk.load_detector(Path(config.detector))
     else:
         student.embedder.trunk.load_imagenet(config.weights)
     return student.to(memory_format=torch.channels_last)
