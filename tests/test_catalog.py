@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -158,6 +159,18 @@ def test_rows_that_ask_nothing_get_nothing(tmp_path: Path) -> None:
     assert rows.dtype == np.int64 and scores.dtype == np.float32
     empty_rows, empty_scores = catalog.search(np.zeros((0, 0)), np.zeros((0, len(TYPES))), k=3)
     assert empty_rows.shape == empty_scores.shape == (0, 3)
+
+
+def test_faiss_keeps_its_number_of_threads(tmp_path: Path) -> None:
+    entries = random_entries(6, 50)
+    catalog = Catalog.load(write_catalog(tmp_path / "c", entries))
+    before = faiss.omp_get_max_threads()
+    try:
+        faiss.omp_set_num_threads(3)
+        catalog.search(*random_queries(7, 4, entries))
+        assert faiss.omp_get_max_threads() == 3
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def test_opposite_vectors_are_found_last(tmp_path: Path) -> None:
