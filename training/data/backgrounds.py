@@ -95,7 +95,8 @@ def _room(height: int, width: int, rng: Generator) -> NDArray[np.float32]:
     for _ in range(rng.integers(0, 4)):  # edges of walls, pipes, cables
         ends = (rng.uniform(0, 1, (2, 2)) * (width, height)).astype(int).tolist()
         cv2.line(image, tuple(ends[0]), tuple(ends[1]), _colour(rng).tolist(), int(rng.integers(1, 3)))
-    return image + cv2.resize(rng.normal(0, 6, (height // 3, width // 3, 1)).astype(np.float32), (width, height))[..., None]
+    texture = rng.normal(0, 6, (height // 3, width // 3)).astype(np.float32)
+    return image + cv2.resize(texture, (width, height))[..., None]
 
 
 def _studio(height: int, width: int, rng: Generator) -> NDArray[np.float32]:

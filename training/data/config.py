@@ -13,8 +13,8 @@ class DataConfig:
     Attributes:
         root: folder of the data sets (`ccp`, `clothing`).
         cache: folder for packed copies of them, made at first use.
-        drawn: a store of drawn scenes, or empty for none.
-        pseudo: a store of pseudo-labelled photos, or empty for none.
+        drawn_count: scenes of the wardrobe renderer, drawn at first use; 0 for none.
+        pseudo: a store of pseudo-labelled photos (`training.data.pseudo`), or empty for none.
         height: pixels that photos are stored at.
         portrait, wide: (height, width) of the two kinds of canvas.
         mix: how often each kind of picture is made; kinds of `training.data.mix`.
@@ -22,7 +22,7 @@ class DataConfig:
 
     root: Path = Path("../shared/data")
     cache: Path = Path("runs/cache")
-    drawn: str = ""
+    drawn_count: int = 0
     pseudo: str = ""
     height: int = 640
     portrait: tuple[int, int] = (448, 320)

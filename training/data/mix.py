@@ -27,16 +27,16 @@ def _frame(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:
 
 
 def _drawn(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:
-    return compose_photo(_needed(sources.drawn, "drawn", rng), canvas, rng)
+    return compose_photo(_needed(sources.drawn, "drawn", "drawn_count", rng), canvas, rng)
 
 
 def _pseudo(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:
-    return compose_photo(_needed(sources.pseudo, "pseudo", rng), canvas, rng)
+    return compose_photo(_needed(sources.pseudo, "pseudo", "pseudo", rng), canvas, rng)
 
 
-def _needed(store: Store | None, name: str, rng: Generator) -> Annotated:
+def _needed(store: Store | None, kind: str, setting: str, rng: Generator) -> Annotated:
     if store is None:
-        raise ConfigError(f'the mix asks for "{name}" pictures; set data.{name} to a store of them')
+        raise ConfigError(f'the mix asks for "{kind}" pictures; set data.{setting}')
     return store[rng.integers(len(store))]
 
 

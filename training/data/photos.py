@@ -11,7 +11,6 @@ from training.data.photometric import degrade
 from training.data.records import Annotated, Sample, count_pixels
 
 
-
 def view_matrix(
     size: tuple[int, int], canvas: tuple[int, int], scale: float, centre: tuple[float, float], flip: bool, tilt: float
 ) -> np.ndarray:
@@ -45,7 +44,9 @@ def _choose_view(picture: Annotated, canvas: tuple[int, int], rng: Generator) ->
     return fit * rng.uniform(1.35, 2.4), (rng.uniform(0.4, 0.6), rng.uniform(0.2, 0.85))
 
 
-def place(picture: Annotated, canvas: tuple[int, int], matrix: np.ndarray, border: int) -> tuple[np.ndarray, np.ndarray]:
+def place(
+    picture: Annotated, canvas: tuple[int, int], matrix: np.ndarray, border: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Warp a picture and its id map onto a canvas (height, width); outside the picture `border` rules, ids are 0."""
     size = (canvas[1], canvas[0])
     shrink = abs(np.linalg.det(matrix[:, :2])) ** 0.5

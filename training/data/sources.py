@@ -11,6 +11,7 @@ from training.data.backgrounds import read_backgrounds
 from training.data.ccp import read_ccp
 from training.data.clothing import read_clothing
 from training.data.config import DataConfig
+from training.data.drawn import open_drawn
 from training.data.records import Annotated
 from training.data.store import Store
 
@@ -48,7 +49,7 @@ def open_sources(data: DataConfig) -> Sources:
         photos,
         _packed(data.cache / f"backgrounds_{data.height}", lambda: read_backgrounds(photos)),
         _packed(data.cache / "garments", lambda: read_clothing(data.root / "clothing" / "train")),
-        Store(Path(data.drawn)) if data.drawn else None,
+        open_drawn(data.cache / f"drawn_{data.drawn_count}", data.drawn_count) if data.drawn_count else None,
         Store(Path(data.pseudo)) if data.pseudo else None,
     )
 

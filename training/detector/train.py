@@ -233,7 +233,8 @@ class Journal:
 
     def _write(self, trainer: Trainer) -> None:
         rate = (time.monotonic() - self._started) / self._steps
-        means = " ".join(f"{k.removeprefix('loss_')}={v / self._config.log_steps:.3f}" for k, v in self._sums.items())
-        total = sum(self._sums.values()) / self._config.log_steps
-        log.info("step %d/%d (%.1f %%) loss=%.3f %s %.2f s/step", trainer.step, self._config.steps, 100 * trainer.done, total, means, rate)
+        means = {name: value / self._config.log_steps for name, value in self._sums.items()}
+        parts = " ".join(f"{name.removeprefix('loss_')}={mean:.3f}" for name, mean in means.items())
+        at = f"step {trainer.step}/{self._config.steps} ({100 * trainer.done:.1f} %)"
+        log.info("%s loss=%.3f %s %.2f s/step", at, sum(means.values()), parts, rate)
         self._sums.clear()

@@ -1,0 +1,233 @@
+"""The detector: it learns, resumes exactly, and its exported files say what torch says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from matcher.errors import ConfigError
+from training.checkpoint import load_checkpoint
+from training.data.config import DataConfig
+from training.data.records import Annotated
+from training.data.store import Store
+from training.detector.batches import Batches, to_truth
+from training.detector.config import DetectorConfig, ModelConfig, load_config
+from training.detector.export import export_detector, export_model
+from training.detector.inference import DetectGraph, MaskGraph, decode
+from training.detector.model import MatchRCNN, Truth
+from training.detector.pyramid import PyramidPool, level_of
+from training.detector.train import Trainer, train
+from training.detector.trunk import MobileNetV2Trunk
+from training.ema import WeightAverage
+
+SMALL = ModelConfig(width=16, box_width=32, mask_width=16, mask_convolutions=1, sampled_boxes=16)
+
+
+def picture(seed: int) -> Annotated:
+    """A bright block (a top) over a dark one (pants) on noise, 96x64."""
+    rng = np.random.default_rng(seed)
+    image = rng.integers(90, 130, (96, 64, 3), np.uint8)
+    ids = np.zeros((96, 64), np.uint8)
+    ids[10:45, 15:50], image[10:45, 15:50] = 1, (30, 60, 240)
+    ids[45:90, 20:45], image[45:90, 20:45] = 2, (200, 40, 20)
+    return Annotated(image, ids, (10, 8))
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of random trunk weights in the form of the ImageNet ones, normalisation included."""
+    rng = np.random.default_rng(0)
+    arrays: dict[str, np.ndarray] = {}
+
+    def put(conv: torch.nn.Conv2d, at: str, norm: str) -> None:
+        fan = conv.weight[0].numel()
+        arrays[f"{at}.weight"] = rng.normal(0, (2 / fan) ** 0.5, conv.weight.shape).astype(np.float32)
+        for name, low, high in (("weight", 0.8, 1.2), ("bias", -0.1, 0.1), ("running_mean", -0.1, 0.1)):
+            arrays[f"{norm}.{name}"] = rng.uniform(low, high, len(conv.weight)).astype(np.float32)
+        arrays[f"{norm}.running_var"] = rng.uniform(0.8, 1.2, len(conv.weight)).astype(np.float32)
+
+    for i, block in enumerate(MobileNetV2Trunk().blocks):
+        at = f"features.{i}"
+        if i == 0:
+            put(block, f"{at}.0", f"{at}.1")
+        else:
+            put(block.expand, f"{at}.conv.0.0", f"{at}.conv.0.1")
+            put(block.depthwise, f"{at}.conv.1.0", f"{at}.conv.1.1")
+            put(block.project, f"{at}.conv.2", f"{at}.conv.3")
+    path = tmp_path_factory.mktemp("weights") / "trunk.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.fixture
+def config(tmp_path: Path, weights: Path) -> DetectorConfig:
+    root, cache = tmp_path / "data", tmp_path / "cache"
+    (root / "ccp").mkdir(parents=True)
+    (root / "ccp" / "instances.json").write_text("{}")
+    pictures = [(f"{i}", picture(i)) for i in range(2)]
+    for name in ("ccp_96", "backgrounds_96", "garments"):
+        Store.write(cache / name, pictures)
+    data = DataConfig(root=root, cache=cache, height=96, portrait=(96, 64), wide=(64, 96), mix={"photo": 1.0})
+    return DetectorConfig(
+        weights=weights, processes=1, batch=2, batch_wide=2, steps=4, warmup=2, save_minutes=100, model=SMALL, data=data
+    )
+
+
+def random_model() -> MatchRCNN:
+    torch.manual_seed(0)
+    model = MatchRCNN(SMALL)
+    for module in model.trunk.modules():  # the default initialisation lets signals fade over so many layers
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight)
+    torch.nn.init.normal_(model.roi_heads.box_predictor.score.weight, std=0.5)
+    torch.nn.init.normal_(model.roi_heads.box_predictor.refine.weight, std=0.5)
+    torch.nn.init.normal_(model.rpn.head.cls_logits.weight, std=0.5)
+    return model.eval()
+
+
+def test_folded_trunk_equals_convolution_and_normalisation(weights: Path) -> None:
+    trunk = MobileNetV2Trunk()
+    trunk.load_imagenet(weights)
+    a = np.load(weights)
+    x = torch.rand(1, 3, 16, 16)
+    y = torch.nn.functional.conv2d(x, torch.from_numpy(a["features.0.0.weight"]), stride=2, padding=1)
+    stats = (torch.from_numpy(a[f"features.0.1.{name}"]) for name in ("running_mean", "running_var", "weight", "bias"))
+    torch.testing.assert_close(trunk.blocks[0](x), torch.nn.functional.batch_norm(y, *stats), atol=1e-4, rtol=1e-4)
+    with pytest.raises(ConfigError, match="ImageNet"):
+        trunk.load_imagenet(weights.with_name("missing.npz"))
+
+
+def test_frozen_blocks_take_no_gradient_and_the_others_do() -> None:
+    trunk = MobileNetV2Trunk(frozen_blocks=4)
+    sum(level.mean() for level in trunk(torch.rand(1, 3, 64, 64))).backward()
+    assert all((p.grad is None) == (i < 4) for i, block in enumerate(trunk.blocks) for p in block.parameters())
+
+
+def test_boxes_are_pooled_from_the_level_of_their_size_in_their_order() -> None:
+    boxes = torch.tensor([[0.0, 0, 200, 200], [0, 0, 20, 20], [0, 0, 100, 100], [0, 0, 30, 10]])
+    assert level_of(boxes).tolist() == [2, 0, 1, 0]
+    levels = [torch.full((1, 1, 256 // s, 256 // s), float(s)) for s in (8, 16, 32)]
+    pooled = PyramidPool(7).pool(levels, torch.cat([torch.zeros(4, 1), boxes], 1))
+    assert pooled.mean((1, 2, 3)).tolist() == [32, 8, 16, 8]
+
+
+def test_decoding_inverts_the_coder_that_makes_the_targets() -> None:
+    coder = random_model().roi_heads.box_coder
+    proposals, truth = torch.tensor([[10.0, 10, 50, 90]]), torch.tensor([[14.0, 5, 60, 80]])
+    deltas = coder.encode_single(truth, proposals)
+    torch.testing.assert_close(decode(proposals, deltas, coder.weights), truth)
+
+
+def test_training_lowers_the_loss_on_two_pictures(config: DetectorConfig) -> None:
+    trainer = Trainer(config)
+    batch = Batches(config, 0)[0]
+    losses = [sum(trainer.train_step(batch).values()) for _ in range(12)]
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+
+
+def test_pictures_without_garments_can_be_learned_from(config: DetectorConfig) -> None:
+    empty = Truth(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 96, 64, dtype=torch.uint8))
+    values = Trainer(config).train_step((torch.zeros(2, 96, 64, 3, dtype=torch.uint8), [empty, empty]))
+    assert all(np.isfinite(list(values.values())))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(config: DetectorConfig) -> None:
+    trainer = Trainer(config)
+    with torch.no_grad():
+        trainer.model.roi_heads.box_predictor.score.bias.fill_(float("nan"))
+    with pytest.raises(ConfigError, match="no longer finite at step 0"):
+        trainer.train_step(Batches(config, 0)[0])
+
+
+def test_a_resumed_run_equals_an_unbroken_one(config: DetectorConfig, tmp_path: Path) -> None:
+    whole, broken = Trainer(config), Trainer(config)
+    batches = Batches(config, 0)
+    for step in range(4):
+        whole.train_step(batches[step])
+    for step in range(2):
+        broken.train_step(batches[step])
+    torch.save(broken.state(), tmp_path / "half.pt")
+    resumed = Trainer(config)
+    resumed.resume(load_checkpoint(tmp_path / "half.pt"))
+    for step in range(2, 4):
+        resumed.train_step(Batches(config, 0)[step])
+    for name, value in whole.average.weights.items():
+        torch.testing.assert_close(resumed.average.weights[name], value, rtol=0, atol=0)
+
+
+def test_two_processes_train_and_the_checkpoint_exports(config: DetectorConfig, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    last = train(replace(config, processes=2, steps=2, batch=1), tmp_path / "run")
+    assert load_checkpoint(last)["step"] == 2
+    section = export_detector(last, tmp_path / "bundle")
+    assert section["types"][8] == "pants" and (tmp_path / "bundle" / section["mask_file"]).is_file()
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_exported_files_equal_torch(tmp_path: Path, half: bool) -> None:
+    model = random_model()
+    export_model(model, tmp_path, half)
+    if half:  # then the files equal a model whose large weights went through half precision
+        for p in model.parameters():
+            p.data = p.data.half().float() if p.numel() >= 512 else p.data
+    detector = onnxruntime.InferenceSession(tmp_path / "detector.onnx")
+    masks = onnxruntime.InferenceSession(tmp_path / "masks.onnx")
+    for height, width in ((96, 160), (192, 64)):
+        image = torch.randint(0, 255, (1, height, width, 3), dtype=torch.uint8)
+        with torch.no_grad():
+            expected = DetectGraph(model).eval()(image)
+        found = detector.run(["boxes", "scores", "p3", "p4", "p5"], {"image": image.numpy()})
+        for a, b in zip(expected, found, strict=True):
+            np.testing.assert_allclose(b, a.numpy(), atol=1e-3, rtol=1e-4)
+        assert (found[1].sum(1) <= 1 + 1e-6).all() and found[0].min() >= 0 and found[0][:, 2].max() <= width
+        for count in (0, 3):
+            labels = torch.arange(count) * 5
+            with torch.no_grad():
+                wanted = MaskGraph(model).eval()(*expected[2:], expected[0][:count], labels)
+            fed = dict(zip(("p3", "p4", "p5"), found[2:], strict=True))
+            got = masks.run(None, {**fed, "boxes": found[0][:count], "labels": labels.numpy()})[0]
+            assert got.shape == (count, 28, 28)
+            np.testing.assert_allclose(got, wanted.numpy(), atol=1e-3)
+
+
+def test_exported_files_do_not_tell_where_they_were_made(tmp_path: Path) -> None:
+    export_model(random_model(), tmp_path)
+    for path in tmp_path.iterdir():
+        assert b".py" not in path.read_bytes() and str(Path.cwd()).encode() not in path.read_bytes()
+
+
+def test_truth_has_one_mask_for_each_garment(config: DetectorConfig) -> None:
+    _, truths = Batches(config, 0)[1]
+    for truth in truths:
+        assert truth.masks.shape[0] == len(truth.boxes) == len(truth.labels)
+        assert set(truth.labels.tolist()) <= {11, 9}
+        assert (truth.masks.flatten(1).sum(1) > 0).all()
+    assert callable(to_truth)
+
+
+def test_average_follows_the_weights() -> None:
+    layer = torch.nn.Linear(2, 1)
+    average = WeightAverage(layer, 0.9)
+    with torch.no_grad():
+        layer.weight.fill_(5.0)
+    for _ in range(200):
+        average.update(layer)
+    torch.testing.assert_close(average.weights["weight"], torch.full((1, 2), 5.0), atol=1e-3, rtol=0)
+
+
+def test_recipes_are_read_and_unknown_settings_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("steps = 7\n[model]\nanchors = [[8, 16], [32, 64], [128, 256]]\n[data.mix]\nphoto = 1\n")
+    config = load_config(path)
+    assert config.steps == 7 and config.model.anchors[2] == (128, 256) and config.data.mix == {"photo": 1}
+    path.write_text("stepz = 7\n")
+    with pytest.raises(ConfigError, match="stepz"):
+        load_config(path)
+    path.write_text('steps = "many"\n')
+    with pytest.raises(ConfigError, match="steps"):
+        load_config(path)
