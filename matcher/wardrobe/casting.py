@@ -68,10 +68,11 @@ def random_outfit(rng: np.random.Generator, pick: Picker, female: float) -> tupl
     for kind, chance in (("belts", 0.28), ("eyewear", 0.27), ("hats", 0.27), ("bags", 0.42)):
         if rng.random() < chance:
             chosen.append((kind, {"side": int(rng.integers(2))}))
-    return _wear(chosen, pick)
+    return put_on(chosen, pick)
 
 
-def _wear(chosen: list[tuple[str, dict[str, object]]], pick: Picker) -> tuple[Worn, ...]:
+def put_on(chosen: list[tuple[str, dict[str, object]]], pick: Picker) -> tuple[Worn, ...]:
+    """Dress someone from the inside out in (type, how it is worn) pairs; what is not there is left out."""
     outfit: list[Worn] = []
     for kind, how in chosen:
         product = pick(kind)

@@ -8,7 +8,7 @@ import numpy as np
 
 from matcher.wardrobe.background import Backdrop, make_backdrop
 from matcher.wardrobe.casting import random_person, random_pose
-from matcher.wardrobe.compose import develop, ground_shadow, paste
+from matcher.wardrobe.compose import develop, paste, shadows
 from matcher.wardrobe.cuts import CUTS
 from matcher.wardrobe.dressing import Wearer
 from matcher.wardrobe.light import Camera, Light
@@ -70,8 +70,9 @@ def random_scene(seed: int, size: tuple[int, int] = (640, 360)) -> Scene:
         if drawn is not None:
             layers.append((*drawn, x, z))
     image, owners = backdrop.image.copy(), np.full((height, width), -1, np.int16)
-    for layer, outfit, light, x, z in sorted(layers, key=lambda entry: entry[-1]):
-        ground_shadow(image, layer, camera, light, x, z, 0.8, backdrop.outdoor)
+    standing = [(layer, x, z) for layer, _, x, z in layers]
+    image *= shadows(size, standing, camera, backdrop.light, backdrop.outdoor)[..., None]
+    for layer, outfit, _, _ in sorted(layers, key=lambda entry: entry[-1]):
         garments += _add(image, owners, layer, outfit, len(garments))
     photo = develop(
         image,
@@ -127,7 +128,7 @@ def _person(
     light = backdrop.light.scaled(float(rng.uniform(0.8, 1.1)))
     transform = placed(x, z, yaw, person.build.height / 1.75)
     layer = Wearer(person, density).draw(random_pose(rng, person.outfit), transform, camera, light, size)
-    return None if layer is None else (layer, person.outfit, light)
+    return None if layer is None else (layer, person.outfit)
 
 
 def _add(image: np.ndarray, owners: np.ndarray, layer: Layer, outfit: tuple, first: int) -> list[Garment]:
