@@ -120,10 +120,15 @@ def test_small_fast_things_are_followed() -> None:
 
 def test_a_doubtful_box_continues_a_track_but_starts_none() -> None:
     tracker = Tracker(threshold=0.5)
-    weak = [lambda t: at(100, score=0.3 if 0.5 < t < 1.5 else 0.8), lambda t: at(400, score=0.3)]
+    weak = [lambda t: at(100, score=0.3 if 0.5 < t < 1.4 else 0.8), lambda t: at(400, score=0.3)]
     history = follow(tracker, STEADY, weak)
     assert ids_of(history, 0) == {1} and all(0 in seen for seen in history)
     assert ids_of(history, 1) == set()
+
+
+def test_doubtful_boxes_do_not_hold_a_track_for_ever() -> None:
+    history = follow(Tracker(), np.arange(90) / 30, [lambda t: at(100, score=0.9 if t < 0.5 else 0.3)])
+    assert [bool(seen) for seen in history] == [t < 1.48 for t in np.arange(90) / 30]
 
 
 def test_a_doubtful_box_does_not_revive_a_lost_track() -> None:

@@ -34,6 +34,7 @@ class Track:
         self.motion = Motion(xyxy, time)
         self.belief = TypeBelief()
         self.hits = 1
+        self.sure_at = time
         self.confirmed = confirmed
         self.views = 0
         self.embedded_at = time
@@ -93,6 +94,7 @@ class Tracker:
         for row, track in matched.items():
             track.motion.update(garments.xyxy[row], time)
             track.hits += 1
+            track.sure_at = time if garments.score[row] >= self._high else track.sure_at
         matched |= self._start(garments, set(matched), time, fresh)
         self._settle_tracks(matched, garments, time)
         self._time = time
@@ -139,8 +141,9 @@ class Tracker:
         matched: dict[int, Track] = {}
         known = [track for track in self._tracks if track.confirmed]
         self._round(garments, certain, known, time, matched)
-        # A doubtful box may go on with a track seen a frame ago, but not revive one that is lost.
-        recent = [track for track in known if track.seen >= self._time]
+        # A doubtful box may go on with a track seen a frame ago, but not revive one that is lost, and not for ever.
+        held = self.config.doubtful_s
+        recent = [track for track in known if track.seen >= self._time and time - track.sure_at <= held]
         self._round(garments, ~certain, recent, time, matched)
         self._round(garments, certain, [t for t in self._tracks if not t.confirmed], time, matched)
         return matched
