@@ -40,6 +40,7 @@ class BestView:
         if size <= self.quality * _BETTER:
             return  # sharpness is at most 1: no need to look at the pixels
         crop = _crop(frame.image, box)
+        # Sharpness is measured on the thumbnail: blur that does not show at that size does no harm.
         quality = size * _sharpness(crop)
         if quality > self.quality * _BETTER or not self.quality:
             self.quality, self.frame = quality, frame.index

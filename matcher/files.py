@@ -18,6 +18,7 @@ class PartFile:
             InputError: the folder cannot be made, or the path is a folder.
         """
         self.path = Path(path)
+        # In the same folder, since renaming is atomic only within a file system; the suffix stays for encoders.
         self.part = self.path.with_name(f".{self.path.stem}.{os.getpid()}.part{self.path.suffix}")
         if self.path.is_dir():
             raise InputError(f"{self.path} is a folder; name a file to write")

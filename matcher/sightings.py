@@ -120,6 +120,7 @@ class SightingLog:
             StageError: the garments were not tracked, looked up or settled.
         """
         now = frame.timestamp
+        # Only now is it known how long the frame before this one was shown.
         if self._start is not None:
             self._step = now - self._start
             self._end_frame(now)
@@ -191,6 +192,7 @@ class SightingLog:
         joined: list[list[tuple[_Run, _Votes]]] = []
         end = Fraction(0)
         for piece in group:
+            # The end may lie before the latest run's: runs of two tracks overlap.
             if joined and piece[0].spans[0][0] - end < self._gap:
                 joined[-1].append(piece)
                 end = max(end, piece[0].spans[-1][1])
@@ -225,6 +227,7 @@ def _decision(runs: list[_Run]) -> tuple[int, _Votes]:
 
 def _sighting(product: Product, pieces: list[tuple[_Run, _Votes]]) -> Sighting:
     runs = [run for run, _ in pieces]
+    # Two people in the same shirt are still one product on screen.
     spans = _union(span for run in runs for span in run.spans)
     best = max((run.best for run in runs), key=lambda view: view.quality)
     frames = sum(votes.frames for _, votes in pieces)

@@ -158,7 +158,7 @@ def browse(page: Path, folder: Path, width: int = 900) -> tuple[np.ndarray, list
     with open(folder / "console.txt", "wb") as log:
         command = [CHROMIUM, *flags.split(), *own, page.as_uri()]
         env = {**os.environ, "XDG_CONFIG_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
-        subprocess.run(command, stdout=log, stderr=log, timeout=120, check=True, env=env)
+        subprocess.run(command, stdout=log, stderr=log, timeout=500, check=True, env=env)
     lines = (folder / "console.txt").read_text("utf-8", "replace").splitlines()
     return cv2.imread(str(shot)), [line for line in lines if "CONSOLE" in line]
 

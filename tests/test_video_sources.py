@@ -189,7 +189,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 def test_an_address_gives_the_same_frames_and_its_name_keeps_secrets(folder: Path) -> None:
     path = clips.constant(folder).path
     with _serving(partial(_Quiet, directory=str(folder))) as address:
-        with open_video(f"{address}/{path.name}?key=secret") as video:
+        with open_video(f"{address}/{path.name}?key=secret", timeout_s=60) as video:
             frames = list(video)
         assert video.name == f"http://127.0.0.1/{path.name}"
         with pytest.raises(MediaError, match="cannot be opened"):

@@ -85,6 +85,7 @@ def render_report(sightings: Sequence[Sighting], facts: ReportFacts, picture_of:
     budget = [MAX_THUMBNAILS]
     cards = [_card(group, facts, budget, picture_of) for group in ordered[:MAX_PRODUCTS]]
     style = _style()
+    # The policy names the one style sheet by its hash: inline styles that slipped in would not be applied.
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return _template().render(
         facts=facts,
@@ -151,6 +152,7 @@ def _row(sighting: Sighting, facts: ReportFacts) -> dict[str, Any]:
 
 def _mark(sighting: Sighting, facts: ReportFacts) -> dict[str, Any]:
     x = facts.place(sighting.first)
+    # A glimpse in a long film would be thinner than a pixel.
     wide = max(facts.place(sighting.last) - x, _LEAST)
     words = f"{facts.timecode.format(sighting.first)} to {facts.timecode.format(sighting.last)}"
     return {"x": min(x, _UNITS - wide), "width": wide, "tier": TIERS[sighting.tier], "words": words}

@@ -35,6 +35,7 @@ class Pace:
             self.first, self._tick = now, frame.time_base
         else:
             gap = now - self.last
+            # Streams with ever new distances are variable anyway: no need to remember them all.
             if gap in self._gaps or len(self._gaps) < _KINDS:
                 self._gaps[gap] += 1
         self.last, self.frames = now, self.frames + 1

@@ -41,6 +41,7 @@ def write_sightings(path: str | Path, sightings: Iterable[Sighting], timecode: T
     Raises:
         InputError: the file cannot be written.
     """
+    # No byte order mark: it would become part of the first column's name in many readers.
     text = io.StringIO(newline="")
     out = csv.writer(text, lineterminator="\n")
     out.writerow(COLUMNS)

@@ -51,6 +51,7 @@ def fit(text: str, px: int, width: int) -> str:
     if text_width(text, px) <= width:
         return text
     low, high = 0, len(text)
+    # Halving instead of measuring each beginning: titles of shops can be very long.
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if text_width(text[:middle] + "…", px) <= width else (low, middle - 1)

@@ -80,6 +80,7 @@ class PyAVSource:
         try:
             self._stream = _video_stream(self._container, self.name)
             self._stream.thread_type = "AUTO"
+            # The first frame is decoded now: only it tells the upright size, and that the file is of use at all.
             self._pictures = self._decode()
             self._first = next(self._pictures, None)
             if self._first is None:

@@ -99,7 +99,7 @@ class VideoWriter:
         if container is None:
             return
         try:
-            if ok:
+            if ok:  # the encoder still holds frames back
                 for packet in self._encode(None):
                     container.mux(packet)
             container.close()
@@ -146,6 +146,7 @@ def _picture(image: NDArray[np.uint8], size: tuple[int, int], pts: int, time_bas
     odd_w, odd_h = size[0] % 2, size[1] % 2
     if odd_w or odd_h:
         image = cv2.copyMakeBorder(image, 0, odd_h, 0, odd_w, cv2.BORDER_REPLICATE)
+    # Named BT.709 and converted by it, since players assume different matrices for files that name none.
     rgb = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
     frame = rgb.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
     frame.pts, frame.time_base = pts, time_base
