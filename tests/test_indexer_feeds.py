@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from indexer.feeds import values
@@ -226,6 +227,7 @@ BAD_PRICES = [
     "12,34.5,6",
     "1,2,3",
     "12 34",
+    "12, 0",
     "12 apples",
     "1e5",
     "inf",
@@ -244,6 +246,23 @@ def test_prices(text: str, currency: str, expected: tuple[float | None, str]) ->
 def test_bad_prices(text: str) -> None:
     with pytest.raises(BadValue, match="price|currency"):
         values.price(text)
+
+
+def test_random_damage_is_never_fatal(shop: Path) -> None:
+    """Bytes are changed, removed and put in anywhere: rows may go bad, all that is left is products and reasons."""
+    rng = np.random.default_rng(7)
+    good = f"{FULL}\n" + "".join(ROW.replace("1,sub", f"{i},sub", 1) + "\n" for i in range(8))
+    marks = list(b'",;\t\n\r\x00\xff\xc3|\\/.:=')
+    for _ in range(300):
+        data = bytearray(good.encode())
+        for place in rng.integers(len(FULL) + 1, len(data) - 20, 4):
+            change = int(rng.integers(3))
+            data[place : place + int(change > 0)] = bytes(rng.choice(marks, int(change < 2)).tolist())
+        content = read(shop, bytes(data))
+        # Four changes cannot spoil more than eight lines: each touches its own, or joins it to the next.
+        assert len(content.items) + len(content.rejected) >= 4
+        assert all(item.pictures and item.product.id for item in content.items)
+        assert all(one.reason and (one.id + one.reason).encode() for one in content.rejected)
 
 
 def test_windows_paths_and_spaces(shop: Path) -> None:

@@ -100,7 +100,7 @@ def _amount(digits: str, text: str) -> float:
     first, *groups = _SEPARATOR.split(whole)
     # Groups of two are Indian: 1,00,000. The last one has three digits everywhere.
     regular = all(len(group) in (2, 3) for group in groups) and (not groups or len(groups[-1]) == 3 >= len(first))
-    if not regular or len(digits) > 15:
+    if not regular or not f"{first}{cents or 0}".isdecimal() or len(digits) > 15:
         raise BadValue(f"the price {text!r} is not an amount; write it like 12.50 EUR")
     return float(f"{first}{''.join(groups)}.{cents or '0'}")
 
