@@ -118,6 +118,9 @@ class PipelineConfig:
     backend: str = "onnxruntime"
     device: str = "cpu"
     threads: int = 0  # inside one operator; 0 = all cores that the process may use
+    # Frames of a file whose detections run side by side; 0 = one for each core. Two frames on one core each take less
+    # time than one after the other on both; a live stream, where each frame is awaited, wants 1.
+    frames_at_once: int = 1
     classify: bool = True
     detect: DetectConfig = field(default_factory=DetectConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
@@ -126,7 +129,7 @@ class PipelineConfig:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        _at_least(0, threads=self.threads)
+        _at_least(0, threads=self.threads, frames_at_once=self.frames_at_once)
 
 
 def load_toml(path: Path | str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ This is the only file that knows all stages and their order.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from matcher.clock import Clock
 from matcher.config import PipelineConfig, load_pipeline_config
 from matcher.errors import CatalogError
 from matcher.runner import Progress, Summary, run
+from matcher.runtime.onnx_session import usable_cores
 from matcher.stages.classify import Classifier
-from matcher.stages.detect import Detector
+from matcher.stages.detect import Detector, Proposals
 from matcher.stages.embed import Embedder
 from matcher.stages.fuse import Fuse
 from matcher.stages.lookup import Lookup
@@ -27,7 +29,9 @@ from matcher.stages.settle import Settle, Thresholds, settle_single
 from matcher.stages.track import Tracker
 from matcher.types import Frame, Garments, Product
 
-__all__ = ["Pipeline", "Progress", "Summary", "run"]
+__all__ = ["Pipeline", "Progress", "Summary", "run", "spread_over_cores"]
+
+MOST_AT_ONCE = 8  # more frames than this are not worth their memory
 
 
 class Pipeline:
@@ -90,12 +94,18 @@ class Pipeline:
         Returns:
             The garments on tracks, with every column up to `tier`; `product_row` is (N, 0) without a catalogue.
         """
+        return self.follow(frame, self.detect(frame))
+
+    def detect(self, frame: Frame) -> Proposals:
+        """The first half of a call: what the detector sees. It keeps no state, so it may run ahead in other threads."""
+        with self._clock.measure("detect"):
+            return self.detector.propose(frame.image)
+
+    def follow(self, frame: Frame, found: Proposals) -> Garments:
+        """The second half of a call, frame by frame in order: all other stages."""
         measure = self._clock.measure
-        with measure("detect"):
-            found = self.detector.propose(frame.image)
-            garments = self.detector.select(found, self.tracker.low_score)
         with measure("track"):
-            garments = self.tracker(frame, garments)
+            garments = self.tracker(frame, self.detector.select(found, self.tracker.low_score))
         with measure("mask"):  # after tracking: doubtful boxes that continue no track need none
             garments = self.detector.add_masks(found, garments, garments.due if self._only_due else None)
         if self.classifier is not None:
@@ -184,3 +194,14 @@ def without_products(garments: Garments) -> Garments:
     return garments.with_columns(
         product_row=np.zeros((count, 0), np.int64), match_score=np.zeros((count, 0)), tier=np.zeros(count, np.int64)
     )
+
+
+def spread_over_cores(config: PipelineConfig) -> PipelineConfig:
+    """The settings for a whole file: `frames_at_once` and `threads` such that all cores (or `threads`) are in use.
+
+    Two frames side by side on one core each are done sooner than one after the other on two cores. Pass the result's
+    `frames_at_once` to `run`.
+    """
+    cores = config.threads or usable_cores()
+    at_once = config.frames_at_once or min(cores, MOST_AT_ONCE)
+    return replace(config, frames_at_once=at_once, threads=max(cores // at_once, 1))

@@ -1,14 +1,16 @@
-"""Runs a pipeline over a whole video: decoding, matching and writing overlap in three threads, and end together."""
+"""Runs a pipeline over a whole video: decoding, detecting, matching and writing overlap, and end together."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from time import perf_counter
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from matcher.sinks.base import Sink
 from matcher.types import Frame, Garments
@@ -22,7 +24,9 @@ _POLL_S = 0.1
 class _Pipeline(Protocol):
     """The part of `Pipeline` that is used here."""
 
-    def __call__(self, frame: Frame) -> Garments: ...
+    def detect(self, frame: Frame) -> Any: ...
+
+    def follow(self, frame: Frame, found: Any) -> Garments: ...
 
     def finish(self) -> None: ...
 
@@ -56,6 +60,7 @@ def run(
     progress: Callable[[Progress], None] | None = None,
     start_s: float | None = None,
     end_s: float | None = None,
+    at_once: int = 1,
     ahead: int = AHEAD,
 ) -> Summary:
     """Send every frame of a source through a pipeline into sinks.
@@ -66,10 +71,12 @@ def run(
     Args:
         source: frames in order of time.
         sinks: take each frame and its garments, in order.
-        pipeline: called in this thread with each frame, then `finish`ed.
+        pipeline: `detect`s frames, side by side where `at_once` is above 1, `follow`s them in order in this thread,
+            and is then `finish`ed.
         progress: called after each frame, in this thread.
         start_s: leave out frames before this time in seconds.
         end_s: stop at this time.
+        at_once: how many frames are detected at the same time.
         ahead: frames that may wait between two parts.
 
     Returns:
@@ -79,15 +86,42 @@ def run(
         for sink in sinks:
             stack.enter_context(sink)
         count, began = 0, perf_counter()
-        with _Prefetch(_between(source, start_s, end_s), ahead) as frames, _Writer(sinks, ahead) as writer:
-            for frame in frames:
-                writer.put((frame, pipeline(frame)))
+        with (
+            _Prefetch(_between(source, start_s, end_s), ahead) as frames,
+            _Writer(sinks, ahead) as writer,
+            closing(_matched(frames, pipeline, at_once)) as results,
+        ):
+            for frame, garments in results:
+                writer.put((frame, garments))
                 count += 1
                 if progress is not None:
                     progress(Progress(count, frame.time, count / max(perf_counter() - began, 1e-9)))
             pipeline.finish()
             writer.drain()
     return Summary(count, perf_counter() - began)
+
+
+def _matched(
+    frames: Iterable[Frame], pipeline: _Pipeline, at_once: int
+) -> Generator[tuple[Frame, Garments], None, None]:
+    """Frames in order with their garments, `at_once` of them being detected meanwhile."""
+    if at_once <= 1:
+        for frame in frames:
+            yield frame, pipeline.follow(frame, pipeline.detect(frame))
+        return
+    with ThreadPoolExecutor(at_once, "asworn-detect") as pool:
+        waiting: deque[tuple[Frame, Future]] = deque()
+        for frame in frames:
+            waiting.append((frame, pool.submit(pipeline.detect, frame)))
+            if len(waiting) > at_once:  # one more than there are threads, so that none waits for this one
+                yield _next(waiting, pipeline)
+        while waiting:
+            yield _next(waiting, pipeline)
+
+
+def _next(waiting: deque[tuple[Frame, Future]], pipeline: _Pipeline) -> tuple[Frame, Garments]:
+    frame, found = waiting.popleft()
+    return frame, pipeline.follow(frame, found.result())
 
 
 def _between(source: Iterable[Frame], start_s: float | None, end_s: float | None) -> Iterator[Frame]:

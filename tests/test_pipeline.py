@@ -15,7 +15,7 @@ from matcher.bundle import Bundle, write_card
 from matcher.catalog.catalog import Catalog
 from matcher.config import DetectConfig, LookupConfig, PipelineConfig
 from matcher.errors import CatalogError
-from matcher.pipeline import Pipeline, run
+from matcher.pipeline import Pipeline, run, spread_over_cores
 from matcher.sinks.jsonl import JsonlSink
 from matcher.types import EXACT, Frame
 from tests.toy_bundle import make_bundle, paint
@@ -144,10 +144,10 @@ def test_settings_from_a_file(bundle: Bundle, catalog: Catalog, tmp_path: Path) 
     assert pipeline(next(walk())).product_row.shape == (3, 2)
 
 
-def test_two_runs_write_the_same(bundle: Bundle, catalog: Catalog, tmp_path: Path) -> None:
-    for name in ("a", "b"):
+def test_frames_side_by_side_give_the_same_as_one_by_one(bundle: Bundle, catalog: Catalog, tmp_path: Path) -> None:
+    for name, at_once in (("a", 1), ("b", 3)):
         pipeline = Pipeline(catalog=catalog, bundle=bundle)
-        summary = run(walk(), [JsonlSink(tmp_path / name, pipeline.products)], pipeline)
+        summary = run(walk(), [JsonlSink(tmp_path / name, pipeline.products)], pipeline, at_once=at_once)
         assert summary.frames == 20
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     lines = [json.loads(line) for line in (tmp_path / "a").read_text().splitlines()]
@@ -159,3 +159,12 @@ def test_warming_up_leaves_no_trace(bundle: Bundle, catalog: Catalog) -> None:
     pipeline = Pipeline(catalog=catalog, bundle=bundle)
     pipeline.warm_up((320, 180))
     assert not pipeline.timings and pipeline(next(walk())).track_id.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("threads", "at_once", "expected"),
+    [(2, 0, (1, 2)), (8, 0, (1, 8)), (8, 2, (4, 2)), (1, 0, (1, 1)), (16, 0, (2, 8)), (2, 1, (2, 1))],
+)
+def test_cores_are_spread_over_frames(threads: int, at_once: int, expected: tuple[int, int]) -> None:
+    settings = spread_over_cores(PipelineConfig(threads=threads, frames_at_once=at_once))
+    assert (settings.threads, settings.frames_at_once) == expected

@@ -46,10 +46,19 @@ class Collect(Closing):
 class Stages:
     """Stands for a pipeline, whose own tests are elsewhere."""
 
-    def __init__(self, fail_at: int | None = None, error: type[BaseException] = Oops) -> None:
+    def __init__(
+        self, fail_at: int | None = None, error: type[BaseException] = Oops, detect_fails_at: int | None = None
+    ) -> None:
         self.fail_at, self.error, self.finished, self.calls = fail_at, error, 0, 0
+        self.detect_fails_at = detect_fails_at
 
-    def __call__(self, frame: Frame) -> Garments:
+    def detect(self, frame: Frame) -> int:
+        if frame.pts == self.detect_fails_at:
+            raise Oops("detector")
+        return frame.pts
+
+    def follow(self, frame: Frame, found: int) -> Garments:
+        assert found == frame.pts, "a frame must meet its own detections"
         self.calls += 1
         if self.calls - 1 == self.fail_at:
             raise self.error("stage")
@@ -77,20 +86,23 @@ def in_time(call: Callable[[], Summary]) -> Summary:
         assert not left, f"threads left: {left}"
 
 
-def test_every_frame_arrives_in_order() -> None:
+@pytest.mark.parametrize("at_once", [1, 2, 5])
+def test_every_frame_arrives_in_order(at_once: int) -> None:
     first, second, stages = Collect(), Collect(), Stages()
-    summary = in_time(lambda: run(frames(), [first, second], stages))
+    summary = in_time(lambda: run(frames(), [first, second], stages, at_once=at_once))
     assert first.pts == second.pts == list(range(LONG)) and summary.frames == LONG and summary.fps > 0
     assert first.closed == second.closed == [True] and stages.finished == 1
 
 
 @pytest.mark.parametrize("at", [0, 3, 50, LONG - 1])
-@pytest.mark.parametrize("part", ["source", "stage", "sink"])
-def test_a_failure_comes_back_and_stops_the_others(part: str, at: int) -> None:
-    stages = Stages(at if part == "stage" else None)
+@pytest.mark.parametrize("part", ["source", "detector", "stage", "sink"])
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_failure_comes_back_and_stops_the_others(part: str, at: int, at_once: int) -> None:
+    stages = Stages(at if part == "stage" else None, detect_fails_at=at if part == "detector" else None)
     good, sink = Collect(), Collect(at if part == "sink" else None)
     with pytest.raises(Oops, match=part):
-        in_time(lambda: run(frames(fail_at=at if part == "source" else None), [good, sink], stages))
+        source = frames(fail_at=at if part == "source" else None)
+        in_time(lambda: run(source, [good, sink], stages, at_once=at_once))
     assert good.closed == sink.closed == [False] and stages.finished <= 1
 
 

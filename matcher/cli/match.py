@@ -57,7 +57,7 @@ def match(
     check_span(*span)
     results = RunFolder(folder)
     with open_video(video) as source:
-        pipeline = make_pipeline(catalog, config, bundle, threads, masks, "all" if overlay else "due")
+        pipeline = make_pipeline(catalog, config, bundle, threads, masks, "all" if overlay else "due", whole_file=True)
         pipeline.warm_up(source.size)
         with results as staging:
             report = Report(staging, source, pipeline.products)
@@ -78,7 +78,8 @@ def _run(
 ) -> Summary:
     with _progress() as bar:
         task = bar.add_task("matching", total=_expected(source, start_s, end_s), rate=0.0)
-        return run(source, sinks, pipeline, lambda step: _show(bar, task, step), start_s, end_s)
+        at_once = pipeline.config.frames_at_once
+        return run(source, sinks, pipeline, lambda step: _show(bar, task, step), start_s, end_s, at_once)
 
 
 def _expected(source: VideoSource, start_s: float | None, end_s: float | None) -> int | None:

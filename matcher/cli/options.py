@@ -12,7 +12,7 @@ from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
 from matcher.config import PipelineConfig, load_pipeline_config
 from matcher.errors import ConfigError, InputError
-from matcher.pipeline import Pipeline
+from matcher.pipeline import Pipeline, spread_over_cores
 
 CatalogOption = Annotated[Path | None, typer.Option("--catalog", help="The shop's catalogue; without it types only.")]
 ConfigOption = Annotated[str, typer.Option("--config", help="Settings of the pipeline, a TOML file.")]
@@ -22,14 +22,23 @@ MasksOption = Annotated[bool, typer.Option("--masks/--no-masks", help="Outline g
 
 
 def make_pipeline(
-    catalog: Path | None, config: str, bundle: str | None, threads: int, masks: bool, mask_rows: str = "all"
+    catalog: Path | None,
+    config: str,
+    bundle: str | None,
+    threads: int,
+    masks: bool,
+    mask_rows: str = "all",
+    whole_file: bool = False,
 ) -> Pipeline:
     """The pipeline that the options ask for; `mask_rows` as in the settings.
+
+    For a whole file the cores are spread over several frames (`frames_at_once`); else all work on one.
 
     Raises:
         MatcherError: whatever is wrong with the catalogue, the settings or the weights.
     """
     settings = _settings(config, bundle, threads, masks, mask_rows)
+    settings = spread_over_cores(settings) if whole_file else replace(settings, frames_at_once=1)
     weights = Bundle.open(settings.bundle)
     loaded = Catalog.load(catalog, weights.embedder_hash) if catalog is not None else None
     return Pipeline(settings, loaded, weights)
