@@ -55,8 +55,8 @@ def judge(showcase: Showcase, frames: Path) -> dict[str, Any]:
     Returns:
         As `score_video`, with "flicker": changes of the shown product per track minute.
     """
-    moments = read_moments(frames)
-    return {**score_video(load_truth(showcase.truth), moments, complete=True), "flicker": flicker(moments)}
+    moments, truth, seen = read_moments(frames), load_truth(showcase.truth), load_truth(showcase.seen)
+    return {**score_video(truth, moments, complete=True, seen=seen), "flicker": flicker(moments)}
 
 
 def show(showcase: Showcase, result: dict[str, Any]) -> None:
@@ -85,7 +85,7 @@ def _refuse_foreign(out: Path) -> None:
     """Write only into a new or empty folder, or over an earlier demo."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder with --out")
-    ours = {MARK, "shop", "clip.mp4", "truth.csv", "truth.json", "catalog", "match"}
+    ours = {MARK, "shop", "clip.mp4", "truth.csv", "seen.csv", "truth.json", "catalog", "match"}
     if out.is_dir() and not {path.name for path in out.iterdir()} <= ours:
         raise InputError(f"{out} holds other files; name a new folder with --out")
 

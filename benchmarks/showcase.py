@@ -1,16 +1,20 @@
-"""The drawn shop and clip that the demo and the benchmarks use: nothing is downloaded, equal seeds give equal files."""
+"""The drawn shop and clip of the demo and the benchmarks: nothing is downloaded, equal seeds give equal files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from matcher.wardrobe.clip import Clip, write_clip
-from matcher.wardrobe.shop import write_shop
+import numpy as np
+from numpy.typing import NDArray
 
 from matcher.errors import InputError
+from matcher.wardrobe.clip import Clip, write_clip
 from matcher.wardrobe.product import Product, make_wardrobe
+from matcher.wardrobe.shop import write_shop
+from matcher.wardrobe.truth import Sight, appearances, write_csv
 
 RATE = Fraction(30)
 
@@ -23,13 +27,15 @@ class Showcase:
         products: all that the shop sells; most of them are not in the clip.
         feed: the shop's products.csv.
         video: the clip.
-        truth: CSV of which product is seen from when to when; the clip shows nothing else.
+        truth: CSV of which product is clearly seen from when to when; the clip shows nothing else.
+        seen: the same of products of which anything is seen.
     """
 
     products: list[Product]
     feed: Path
     video: Path
     truth: Path
+    seen: Path
 
     def title(self, product_id: str) -> str:
         """What the shop calls a product; the id itself where it has none of that id."""
@@ -51,12 +57,27 @@ def make_shop(folder: Path, seed: int, per_type: int) -> tuple[list[Product], Pa
     return products, write_shop(folder, products)
 
 
-def make_clip(folder: Path, seed: int, products: list[Product], size: tuple[int, int], seconds: float) -> Clip:
-    """Play a clip in which people wear some of the products: clip.mp4, truth.csv and truth.json in a folder."""
+class _Noted:
+    """A clip that notes which products are seen in each frame while it is played."""
+
+    def __init__(self, clip: Clip) -> None:
+        self.size, self.fps = clip.size, clip.fps
+        self.products: list[set[str]] = []
+        self._clip = clip
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], list[Sight]]]:
+        for image, sights in self._clip:
+            self.products.append({one.product_id for one in sights})
+            yield image, sights
+
+
+def make_clip(folder: Path, seed: int, products: list[Product], size: tuple[int, int], seconds: float) -> None:
+    """Play a clip in which people wear some of the products: clip.mp4, truth.csv, seen.csv, truth.json in a folder."""
     clip = Clip(seed, products, size=size, fps=RATE, seconds=seconds)
-    write_clip(folder / "clip.mp4", clip)
+    noted = _Noted(clip)
+    write_clip(folder / "clip.mp4", noted)
     clip.write_truth(folder)
-    return clip
+    write_csv(folder / "seen.csv", appearances(noted.products, clip.cuts(), clip.fps))
 
 
 def make_showcase(folder: Path, seed: int, per_type: int, size: tuple[int, int], seconds: float) -> Showcase:
@@ -71,4 +92,4 @@ def make_showcase(folder: Path, seed: int, per_type: int, size: tuple[int, int],
         raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
     products, feed = make_shop(folder / "shop", seed, per_type)
     make_clip(folder, seed, products, size, seconds)
-    return Showcase(products, feed, folder / "clip.mp4", folder / "truth.csv")
+    return Showcase(products, feed, folder / "clip.mp4", folder / "truth.csv", folder / "seen.csv")

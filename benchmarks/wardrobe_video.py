@@ -73,4 +73,5 @@ def _match(
     pipeline, _ = open_pipeline(catalog, bundle=bundle, threads=threads)
     with open_video(showcase.video) as source:
         moments = from_zero(watch(pipeline, source, pipeline.products))
-    return {**score_video(truth, moments, complete=True), "flicker": flicker(moments)}
+    seen = load_truth(showcase.seen)
+    return {**score_video(truth, moments, complete=True, seen=seen), "flicker": flicker(moments)}

@@ -17,11 +17,14 @@ from benchmarks import datasets, peer
 from benchmarks.detector_speed import SIZES, detector_speed
 from benchmarks.environment import save
 from benchmarks.latency import latency
+from benchmarks.showcase import Showcase
 from benchmarks.timing import alternate, quantiles
+from benchmarks.wardrobe_video import without
 from matcher.errors import BackendError, InputError
 from matcher.pipeline import Pipeline
 from matcher.video.writer import VideoWriter
 from tests.toy_bundle import make_bundle, paint
+from training.evaluation.video_truth import Interval
 
 _PEER = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -127,12 +130,10 @@ def test_latency_has_every_stage_and_frame(tmp_path: Path) -> None:
 
 
 def test_a_feed_without_the_worn_products(tmp_path: Path) -> None:
-    from benchmarks.showcase import Showcase
-    from benchmarks.wardrobe_video import without
-    from training.evaluation.video_truth import Interval
-
     feed = tmp_path / "products.csv"
     feed.write_text('id,image,title\na,a.jpg,"one, two"\nb,b.jpg,two\n', encoding="utf-8")
-    poor = without(Showcase([], feed, tmp_path / "c.mp4", tmp_path / "t.csv"), [Interval(0, 1, "b")])
+    poor = without(
+        Showcase([], feed, tmp_path / "c.mp4", tmp_path / "t.csv", tmp_path / "s.csv"), [Interval(0, 1, "b")]
+    )
     with poor.open(newline="", encoding="utf-8") as file:
         assert list(csv.DictReader(file)) == [{"id": "a", "image": "a.jpg", "title": "one, two"}]

@@ -73,6 +73,14 @@ def test_with_a_complete_truth_everything_is_judged() -> None:
     assert figures(result, "tracks", "precision", "false_exact") == [3, 0.5, round(2 / 3, 4)]
 
 
+def test_what_is_seen_only_a_little_may_be_shown_but_need_not() -> None:
+    seen = [Interval(0, 4.99, "a"), Interval(4, 7.99, "b")]
+    shown = timeline((1, "a", EXACT, 0, 4))
+    result = score_video(TRUTH, shown, complete=True, seen=seen)
+    assert figures(result, "precision", "recall") == [1.0, round(3 / 7, 4)]
+    assert score_video(TRUTH, shown, complete=True)["precision"] == 0.6  # 0 and 1 are too early
+
+
 def test_a_track_is_right_as_long_as_it_lives_once_it_overlaps_its_product() -> None:
     # track 1 shows a from 2 to 7: also after a's own interval, because the list may leave out when a is seen too
     result = score_video(TRUTH, timeline((1, "a", EXACT, 2, 7)))

@@ -51,7 +51,12 @@ class TrackLife:
         return self.seen[-1][1]
 
 
-def score_video(truth: Sequence[Interval], moments: Sequence[Moment], complete: bool = False) -> dict[str, Any]:
+def score_video(
+    truth: Sequence[Interval],
+    moments: Sequence[Moment],
+    complete: bool = False,
+    seen: Sequence[Interval] | None = None,
+) -> dict[str, Any]:
     """Compare what was shown with the truth.
 
     Only the listed intervals are judged: a track counts while it is on screen inside any of them. A product that is
@@ -62,6 +67,8 @@ def score_video(truth: Sequence[Interval], moments: Sequence[Moment], complete: 
         moments: every frame, in order of time.
         complete: the truth lists everything. Then the whole video is judged, and a shown product is right only
             within `SLACK_S` of its own intervals.
+        seen: with a complete truth: when each product is seen at all, however little of it. To show it then is right,
+            though only the truth's intervals count for recall. The truth when None.
 
     Returns:
         products: how many the truth lists.
@@ -82,7 +89,7 @@ def score_video(truth: Sequence[Interval], moments: Sequence[Moment], complete: 
 
     def is_right(time: float, shown: Shown) -> bool:
         if complete:
-            return any(i.product_id == shown.product_id and i.holds(time, SLACK_S) for i in truth)
+            return any(i.product_id == shown.product_id and i.holds(time, SLACK_S) for i in seen or truth)
         return (shown.track, shown.product_id) in rights
 
     wrong_exact = [life for life in lives.values() if life.decision.tier == EXACT and not is_right(*life.seen[-1])]
