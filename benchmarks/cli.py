@@ -53,10 +53,11 @@ def detector_speed_command(
 ) -> None:
     """One detection against one forward pass of YOLO11n-seg (random weights; its time alone is compared)."""
     from benchmarks.detector_speed import detector_speed
+    from benchmarks.showcase import FIRST_SEED
     from matcher.bundle import Bundle as Weights
     from matcher.wardrobe.scene import random_scene
 
-    frames = [random_scene(seed, SIZE).image for seed in range(8)]
+    frames = [random_scene(FIRST_SEED + i, SIZE).image for i in range(8)]
     result = detector_speed(Weights.open(bundle), frames, peer_env, rounds, threads, install)
     ratios = {"ours": 1.0, **result["ratio"]}
     rows = [(name, *(f"{v:.2f}" for v in t.values()), f"{ratios[name]:.2f}") for name, t in result["ms"].items()]

@@ -17,6 +17,8 @@ from matcher.wardrobe.shop import write_shop
 from matcher.wardrobe.truth import Sight, appearances, write_csv
 
 RATE = Fraction(30)
+# A product is made of its seed. Training draws from seeds near 0, 900,000 and 1,000,000: it never saw these products.
+FIRST_SEED = 500_000
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,6 @@ def make_showcase(folder: Path, seed: int, per_type: int, size: tuple[int, int],
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {folder}: {error.strerror}") from error
-    products, feed = make_shop(folder / "shop", seed, per_type)
-    make_clip(folder, seed, products, size, seconds)
+    products, feed = make_shop(folder / "shop", FIRST_SEED + seed, per_type)
+    make_clip(folder, FIRST_SEED + seed, products, size, seconds)
     return Showcase(products, feed, folder / "clip.mp4", folder / "truth.csv", folder / "seen.csv")
