@@ -12,6 +12,9 @@ from pycocotools import mask as rle
 
 from matcher.boxes import crop_square, square
 from matcher.taxonomy import TYPE_IDS, type_of
+from matcher.wardrobe.packshot import render_packshot
+from matcher.wardrobe.product import Product, make_product
+from matcher.wardrobe.scene import random_scene
 from training.data.ccp import is_validation
 from training.data.clothing import segment
 from training.data.garment_crops import (
@@ -32,6 +35,7 @@ from training.data.garment_crops import (
 
 _MIN_SIDE = 12  # pixels; smaller garments are not worth a crop
 _PHOTO_MARGIN = 0.1
+_PACKSHOT = 224  # pixels
 
 
 def street_garments(root: Path) -> Iterator[Garment]:
@@ -80,31 +84,30 @@ def _whole(image: np.ndarray, mask: np.ndarray | None, row: Row) -> Garment:
 
 
 def drawn_garments(scenes: int, first_seed: int, split: str) -> Iterator[Garment]:
-    """Garments that drawn people wear, cut out of `scenes` random scenes with seeds from `first_seed` on.
+    """Garments that drawn people wear, cut out of random scenes, each followed by a packshot of the same product.
 
-    Rows of one product have one identity, so that its packshot and its worn views can be paired.
+    Args:
+        scenes: how many.
+        first_seed: scenes have the seeds from here on.
+        split: train or validation.
     """
-    from matcher.wardrobe.scene import random_scene
-
     for seed in range(first_seed, first_seed + scenes):
         scene = random_scene(seed)
-        for mask, type_id, product in zip(scene.masks, scene.type_ids, scene.product_ids, strict=True):
+        for mask, type_id, name in zip(scene.masks, scene.type_ids, scene.product_ids, strict=True):
             box = mask_box(mask)
-            if (box[2:] - box[:2]).min() >= _MIN_SIDE:
-                yield cut(scene.image, mask.astype(np.uint8), box, Row(DRAWN, split, int(type_id), f"drawn-{product}"))
+            if (box[2:] - box[:2]).min() < _MIN_SIDE:
+                continue
+            identity = f"drawn-{name}"
+            yield cut(scene.image, mask.astype(np.uint8), box, Row(DRAWN, split, int(type_id), identity))
+            image, outline = render_packshot(_product(name), _PACKSHOT, seed)
+            if outline.any():
+                yield cut(image, outline, mask_box(outline), Row(PACKSHOT, split, int(type_id), identity))
 
 
-def packshots(seed: int, per_type: int, views: int, split: str) -> Iterator[Garment]:
-    """Product photos of a rendered wardrobe of `per_type` products of each type, `views` photos each."""
-    from matcher.wardrobe.packshot import render_packshot
-
-    from matcher.wardrobe.product import make_wardrobe
-
-    for product in make_wardrobe(seed, per_type):
-        for view in range(views):
-            image, mask = render_packshot(product, 256, view)
-            row = Row(PACKSHOT, split, TYPE_IDS[product.type], f"drawn-{product.id}")
-            yield cut(image, mask, mask_box(mask), row)
+def _product(name: str) -> Product:
+    """The product of a random scene again, from its id: type, seed of the scene, number of the person."""
+    kind, seed, person = name.rsplit("-", 2)
+    return make_product(name, kind, int(seed), int(person))
 
 
 def cached(folder: Path, make: Callable[[], Iterator[Garment]]) -> GarmentStore:

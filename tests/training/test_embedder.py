@@ -1,0 +1,232 @@
+"""The embedder: masked pooling, collapse watch, sampling, training, calibration, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from training.data.garment_crops import VALIDATION, Garments
+from training.embedder import train as training
+from training.embedder.baselines import hsv_histogram
+from training.embedder.calibration import best_answers, calibrate, threshold_for
+from training.embedder.collapse import CollapseLimits, CollapseMonitor, spread_of
+from training.embedder.config import EmbedderConfig
+from training.embedder.evaluate import Shown, compare, retrieve, show
+from training.embedder.model import Embedder, EmbedderModelConfig
+from training.embedder.pooling import GeM, masked_mean, masked_moments, resize_mask
+from training.embedder.sampler import PairSampler, PairSource
+from training.export_crops import export_embedder
+from training.loop import LoopConfig, TrainingError
+
+from .garment_toys import toy_garments
+
+SMALL = EmbedderModelConfig(size=64, dimension=32)
+
+
+@pytest.fixture(scope="module")
+def garments(tmp_path_factory: pytest.TempPathFactory) -> Garments:
+    return toy_garments(tmp_path_factory.mktemp("garments"))
+
+
+@pytest.fixture(scope="module")
+def model() -> Embedder:
+    torch.manual_seed(3)
+    return Embedder(SMALL).eval()
+
+
+def inputs(rows: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    crops = torch.randint(0, 256, (rows, 64, 64, 3), dtype=torch.uint8, generator=generator)
+    masks = torch.zeros(rows, 64, 64)
+    masks[:, 16:48, 16:48] = 1
+    return crops, masks
+
+
+def test_masked_statistics_match_numpy() -> None:
+    x = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    mask = torch.zeros(2, 1, 4, 4)
+    mask[:, :, 1:3] = 1
+    inside = x[:, :, 1:3].flatten(2).numpy()
+    assert np.allclose(masked_mean(x, mask), inside.mean(2), atol=1e-5)
+    moments = masked_moments(x, mask).numpy()
+    assert np.allclose(moments[:, 3:], np.sqrt(inside.var(2) + 1e-4), atol=1e-5)
+    gem = GeM(3.0)(x, mask).detach().numpy()
+    assert np.allclose(gem, np.mean(np.log1p(np.exp(inside)) ** 3, 2) ** (1 / 3), atol=1e-4)
+
+
+def test_an_empty_mask_means_the_whole_crop() -> None:
+    x = torch.randn(1, 3, 4, 4)
+    assert torch.allclose(masked_mean(x, resize_mask(torch.zeros(1, 1, 64, 64), x)), x.mean((2, 3)), atol=1e-5)
+
+
+def test_embeddings_have_unit_length_and_ignore_the_background(model: Embedder) -> None:
+    crops, masks = inputs(2)
+    changed = crops.clone()
+    changed[:, :8] = 255 - changed[:, :8]
+    with torch.no_grad():
+        first, second = model(crops, masks), model(changed, masks)
+        other = model(crops // 3, masks)
+    assert torch.allclose(first.norm(dim=1), torch.ones(2), atol=1e-5)
+    assert float((first - second).norm(dim=1).max()) < 0.02
+    assert float((first - other).norm(dim=1).min()) > 0.1
+
+
+def test_the_colour_of_a_plain_garment_changes_its_embedding(model: Embedder) -> None:
+    _, masks = inputs(1)
+    plain = [torch.tensor(colour, dtype=torch.uint8).expand(1, 64, 64, 3) for colour in ((30, 30, 200), (60, 30, 200))]
+    with torch.no_grad():
+        assert float((model(plain[0], masks) - model(plain[1], masks)).norm()) > 0.02
+
+
+def test_spread_of_known_sets() -> None:
+    basis = spread_of(torch.eye(8))
+    assert basis.variance == pytest.approx(1 - 1 / 8)
+    assert basis.distance == pytest.approx(2**0.5)
+    assert basis.rank == pytest.approx(7, rel=1e-3)  # centred: one direction is lost
+    same = spread_of(torch.eye(8)[:1].expand(5, 8))
+    assert (same.variance, same.distance, same.rank) == (0, 0, 1)
+
+
+def test_the_monitor_stops_after_its_patience_and_forgets_good_looks() -> None:
+    monitor = CollapseMonitor(CollapseLimits(patience=2))
+    dead, alive = torch.eye(8)[:1].expand(9, 8), torch.eye(8)
+    monitor.look(dead, 1)
+    monitor.look(alive, 2)
+    monitor.look(dead, 3)
+    with pytest.raises(TrainingError, match="collapsed at step 4"):
+        monitor.look(dead, 4)
+
+
+def test_half_of_a_batch_is_of_one_type_and_no_garment_comes_twice(garments: Garments) -> None:
+    sampler = PairSampler(PairSource(garments))
+    for seed in range(5):
+        batch = sampler.draw(8, np.random.default_rng(seed))
+        assert len({garments.rows[pair.shop].identity for pair in batch}) == 8
+        assert len({pair.type_id for pair in batch[:4]}) == 1
+        assert all(garments.rows[p.shop].identity == garments.rows[p.worn].identity for p in batch)
+
+
+def recipe(tmp_path: Path, **changes: object) -> EmbedderConfig:
+    loop = LoopConfig(steps=6, warmup=1, rate=3e-3, log_steps=1, save_steps=3)
+    return EmbedderConfig(**{"model": SMALL, "train_size": 64, "garments": 8, "loop": loop, **changes})
+
+
+@pytest.fixture
+def no_imagenet(monkeypatch: pytest.MonkeyPatch, garments: Garments) -> None:
+    """Toy garments, and a random trunk in place of ImageNet's."""
+    monkeypatch.setattr(training, "open_garments", lambda data: garments)
+    monkeypatch.setattr(training.Embedder, "__init__", _random_trunk(training.Embedder.__init__))
+
+
+def _random_trunk(init: object) -> object:
+    def build(self: Embedder, *args: object) -> None:
+        init(self, *args)
+        self.trunk.load_imagenet = lambda path: None
+
+    return build
+
+
+def test_a_few_steps_lower_the_loss(tmp_path: Path, no_imagenet: None, garments: Garments) -> None:
+    config = recipe(tmp_path)
+    student = training.build(config)
+    crops, masks = training.PairBatches(garments, config)(0)
+    optimiser = torch.optim.Adam(student.parameters(), 1e-3)
+    values = []
+    for _ in range(6):
+        loss = student.loss(*student.embedder(crops, masks).chunk(2))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        values.append(float(loss.detach()))
+    assert values[-1] < 0.8 * values[0]
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(tmp_path: Path, no_imagenet: None) -> None:
+    whole = training.train(recipe(tmp_path), tmp_path / "whole")
+    state = torch.load(whole, weights_only=True)
+    partial = tmp_path / "parts"
+    stopped = training.Loop.save
+
+    def stop_at_three(loop: training.Loop) -> Path:
+        path = stopped(loop)
+        if loop.step == 3:
+            raise KeyboardInterrupt
+        return path
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training.Loop, "save", stop_at_three)
+        training.train(recipe(tmp_path), partial)
+    again = torch.load(training.train(recipe(tmp_path), partial), weights_only=True)
+    assert again["step"] == state["step"] == 6
+    for part in ("model", "averaged"):
+        assert all(torch.equal(value, again[part][name]) for name, value in state[part].items())
+
+
+def test_a_run_that_collapses_stops_and_says_so(tmp_path: Path, no_imagenet: None, monkeypatch: object) -> None:
+    # A loss that only pulls everything together is how the collapse is provoked.
+    monkeypatch.setattr(training, "make_loss", lambda name: _PullTogether())
+    loop = LoopConfig(steps=60, warmup=1, rate=2e-2, trunk_rate=2e-3, log_steps=1, save_steps=100)
+    with pytest.raises(TrainingError, match="collapsed at step"):
+        training.train(recipe(tmp_path, loop=loop), tmp_path / "run")
+
+
+class _PullTogether(torch.nn.Module):
+    def forward(self, shop: torch.Tensor, worn: torch.Tensor) -> torch.Tensor:
+        both = torch.cat([shop, worn])
+        return ((both - both.detach().mean(0)) ** 2).sum(1).mean() * 10
+
+
+def test_recall_and_hard_recall_of_a_hand_made_score_matrix() -> None:
+    types = np.array([1, 1, 2, 1])
+    empty = np.zeros((0, 2, 2, 3), np.uint8), np.zeros((0, 2, 2), np.float32)
+    gallery = Shown(*empty, np.array(list("abcd")), types)
+    queries = Shown(*empty, gallery.names[:2], types[:2])
+    scores = np.array([[0.5, 0.1, 0.9, 0.2], [0.1, 0.6, 0.2, 0.7]], np.float32)
+    result = retrieve(scores, queries, gallery, np.ones((2, 4), np.float32))
+    assert (result.recall1, result.recall5) == (0, 1)
+    assert result.hard1 == 0.5  # the first is beaten only by another type, the second by its own
+
+
+def test_evaluation_uses_held_out_garments_and_distractors(garments: Garments) -> None:
+    queries, gallery = show(garments, 64, 0.05)
+    held = PairSource(garments, VALIDATION).identities
+    assert list(queries.names) == held == list(gallery.names[: len(held)])
+    assert len(gallery) == len(held) + len(PairSource(garments).identities)
+    results, scores = compare({"colours": hsv_histogram}, queries, gallery, hsv_histogram)
+    assert results["colours"]["all"].recall20 >= results["colours"]["all"].recall1
+    assert scores["colours"].shape == (len(queries), len(gallery))
+
+
+def test_thresholds_reach_their_precision() -> None:
+    scores = np.linspace(1, 0, 100).astype(np.float32)
+    right = np.arange(100) < 60
+    at = threshold_for(scores, right, 0.9)
+    assert right[scores >= at].mean() >= 0.9
+    assert right[scores >= at - 0.02].mean() < 0.9
+    assert threshold_for(scores, np.zeros(100, bool), 0.9) > 1
+
+
+def test_calibration_asks_without_the_product_and_within_its_type() -> None:
+    scores = np.array([[0.9, 0.95, 0.3], [0.2, 0.8, 0.4]], np.float32)
+    best, right = best_answers(scores, np.array([0, 1]), np.array([0, 1, 1]))
+    assert best == pytest.approx([0.9, 0.8, -1.0, 0.4])
+    assert list(right) == [True, True, False, False]
+    thresholds = calibrate(scores, np.array([0, 1]), np.array([0, 1, 1]))
+    assert thresholds["similar"] <= thresholds["exact"]
+
+
+def test_the_exported_embedder_agrees_with_torch_for_any_number_of_rows(model: Embedder, tmp_path: Path) -> None:
+    from matcher.runtime.load import load_session
+
+    section = export_embedder(model, tmp_path)
+    session = load_session(tmp_path / section["file"], threads=1)
+    for rows in (1, 4):
+        crops, masks = inputs(rows, seed=rows)
+        with torch.no_grad():
+            expected = model(crops, masks).numpy()
+        got = session.run(crops=crops.numpy(), masks=masks.numpy())["embedding"]
+        assert got.shape == (rows, section["dimension"]) and got.dtype == np.float32
+        assert np.abs(got - expected).max() < 5e-3
