@@ -86,7 +86,8 @@ def _refuse_foreign(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder with --out")
     ours = {MARK, "shop", "clip.mp4", "truth.csv", "seen.csv", "truth.json", "catalog", "match"}
-    if out.is_dir() and not {path.name for path in out.iterdir()} <= ours:
+    # Hidden files may be what a killed run left half-written.
+    if out.is_dir() and not {path.name for path in out.iterdir() if not path.name.startswith(".")} <= ours:
         raise InputError(f"{out} holds other files; name a new folder with --out")
 
 
