@@ -22,7 +22,7 @@ from matcher.wardrobe.upper import neckline, upper_patches
 from matcher.wardrobe.wear import Figure, Worn
 
 FULL_DENSITY = 640.0
-COARSE_BELOW = 300.0  # drawn pixels per metre under which every other row of points is enough
+COARSE_BELOW = 450.0  # drawn pixels per metre under which every other row of points is enough
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class Wearer:
         wanted = camera.focal * supersample / distance * 1.1
         patches = person_patches(self.person, pose)
         if wanted < COARSE_BELOW:
-            patches = [patch.coarser() for patch in patches]
+            patches = [patch if patch.texture == "face" else patch.coarser() for patch in patches]
         return draw(patches, self._atlas(wanted), transform, camera, light, frame, supersample)
 
     def _atlas(self, wanted: float) -> Atlas:

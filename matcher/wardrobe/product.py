@@ -114,8 +114,8 @@ def make_wardrobe(seed: int, per_type: int) -> list[Product]:
             product = make_product(f"{kind}-{seed}-{len(seen):03d}", kind, seed, attempt)
             looks = (product.cut.name, product.fabric.pattern, product.fabric.dyes[0])
             attempt += 1
-            # past 50 tries for each product the type has run out of looks, so repeats are let in
-            if looks not in seen or attempt > 50 * per_type:
+            # past 8 tries for each product the type has run out of looks, so repeats are let in
+            if looks not in seen or attempt > 8 * per_type:
                 seen.add(looks if looks not in seen else (*looks[:2], f"{looks[2]} {attempt}"))
                 products.append(product)
     return products

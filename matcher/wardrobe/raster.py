@@ -121,75 +121,64 @@ def draw(
 
 
 def _collect(patches: list[Patch], atlas: Atlas, transform: np.ndarray, camera: Camera) -> _Soup:
-    corner_parts, value_parts, info_parts = [], [], []
+    """Join the patches first, then transform and cull everything at once: many small steps cost more than one large."""
+    sizes = [patch.points.shape[0] * patch.points.shape[1] for patch in patches]
+    offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    triangles = [patch.triangles() for patch in patches]
+    faces = np.concatenate([part + offset for part, offset in zip(triangles, offsets, strict=True)])
+    world = np.concatenate([patch.points.reshape(-1, 3) for patch in patches]) @ transform[:, :3].T + transform[:, 3]
+    screen, depth = camera.project(world)
+    normal = np.concatenate([patch.normals().reshape(-1, 3) for patch in patches]) @ transform[:, :3].T
+    normal /= np.maximum(np.sqrt(np.einsum("ij,ij->i", normal, normal)), 1e-9)[:, None]
+    skin = np.concatenate([_surface_values(patch, atlas) for patch in patches])
+    values = np.column_stack([skin[:, :2], normal, skin[:, 2], depth]).astype(np.float32)
+    info = np.repeat(_patch_info(patches, atlas), [len(part) for part in triangles], axis=0)
+    return _cull(screen[faces], values, faces, info)
+
+
+def _patch_info(patches: list[Patch], atlas: Atlas) -> np.ndarray:
+    """Per patch: owner, shine, relief, layer, whether both sides are drawn; (N, 5) float32."""
+    rows = []
     for patch in patches:
-        world = patch.points @ transform[:, :3].T + transform[:, 3]
-        screen, depth = camera.project(world)
-        normal = patch.normals() @ transform[:, :3].T
-        normal /= np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-9)
-        values = _vertex_values(patch, atlas, normal, depth)
-        faces = patch.triangles()
-        corners, values, inside = _cull(screen.reshape(-1, 2)[faces], values[faces], patch.two_sided)
         material = atlas.material[patch.texture]
-        mean_depth = values[:, :, 6].mean(1)
-        bias = np.where(inside, patch.layer * 0.2 - 0.004, patch.layer)
-        info = np.stack(
-            [
-                np.full(len(corners), patch.owner),
-                np.full(len(corners), material.shine),
-                np.full(len(corners), material.relief),
-                mean_depth - bias,
-            ],
-            1,
-        )
-        corner_parts.append(corners)
-        value_parts.append(values)
-        info_parts.append(info.astype(np.float32))
-    info = np.concatenate(info_parts)
-    order = np.argsort(-info[:, 3], kind="stable")
-    depth = float(np.median(info[:, 3])) if len(info) else 1.0
-    return _Soup(
-        np.concatenate(corner_parts),
-        np.concatenate(value_parts),
-        info[:, 0].astype(np.int16),
-        info[:, 1],
-        info[:, 2],
-        order,
-        depth,
-    )
+        rows.append((patch.owner, material.shine, material.relief, patch.layer, patch.two_sided))
+    return np.array(rows, np.float32)
 
 
-def _vertex_values(patch: Patch, atlas: Atlas, normal: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Per point: atlas x and y, normal, occlusion, depth; (R * C, 7) float32."""
+def _surface_values(patch: Patch, atlas: Atlas) -> np.ndarray:
+    """Per point: place in the atlas, x and y, and the light that reaches it; (R * C, 3) float32."""
     top, height, width = atlas.place[patch.texture]
     uv = patch.coordinates()
-    x = 0.5 + uv[..., 0].clip(0, 1) * (width - 2)
-    y = top + 0.5 + uv[..., 1].clip(0, 1) * (height - 2)
-    light = np.ones(depth.shape) if patch.occlusion is None else np.broadcast_to(patch.occlusion, depth.shape)
-    return np.dstack([x, y, normal, light, depth]).reshape(-1, 7).astype(np.float32)
+    values = np.empty((*uv.shape[:2], 3), np.float32)
+    values[..., 0] = 0.5 + uv[..., 0].clip(0, 1) * (width - 2)
+    values[..., 1] = top + 0.5 + uv[..., 1].clip(0, 1) * (height - 2)
+    values[..., 2] = 1.0 if patch.occlusion is None else patch.occlusion
+    return values.reshape(-1, 3)
 
 
-def _cull(corners: np.ndarray, values: np.ndarray, two_sided: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Drop triangles that face away; with two sides keep them, turned round and darker."""
+def _cull(corners: np.ndarray, values: np.ndarray, faces: np.ndarray, info: np.ndarray) -> _Soup:
+    """Drop triangles that face away; those with two sides are kept, turned round and darker."""
     first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
     away = area > 0
-    keep = np.abs(area) > 1e-4
-    if not two_sided:
-        keep &= ~away
-    corners, values, away = corners[keep], values[keep], away[keep]
+    keep = (np.abs(area) > 1e-4) & (~away | (info[:, 4] > 0))
+    corners, values, info, away = corners[keep], values[faces[keep]], info[keep], away[keep]
     values[away, :, 2:5] *= -1
     values[away, :, 5] *= 0.5
-    return corners, values, away
+    depth = values[:, :, 6].mean(1)
+    order = np.argsort(np.where(away, info[:, 3] * 0.2 - 0.004, info[:, 3]) - depth, kind="stable")
+    middle = float(np.median(depth)) if len(depth) else 1.0
+    return _Soup(corners, values, info[:, 0].astype(np.int16), info[:, 1], info[:, 2], order, middle)
 
 
 def _window(soup: _Soup, limits: tuple[int, int], supersample: float) -> tuple[int, int, int, int] | None:
     """Part of the fine frame to draw, x0 y0 x1 y1, on whole pixels of the kept frame."""
     if not len(soup.corners):
         return None
-    step = supersample
-    low = np.floor(soup.corners.min((0, 1)) / step - 2) * step
-    high = np.ceil(soup.corners.max((0, 1)) / step + 2) * step
+    # two kept pixels are a whole number of drawn ones for every multiple of a half
+    step = 2 * supersample
+    low = np.floor(soup.corners.min((0, 1)) / step - 1) * step
+    high = np.ceil(soup.corners.max((0, 1)) / step + 1) * step
     x0, y0 = (int(max(0, v)) for v in low)
     x1, y1 = int(min(limits[0], high[0])), int(min(limits[1], high[1]))
     return (x0, y0, x1, y1) if x1 - x0 >= 4 and y1 - y0 >= 4 else None
