@@ -16,7 +16,8 @@ from matcher.types import Frame, Garments
 
 _SLOT_NAMES = sorted(set(SLOTS.values()))
 SLOT_OF_TYPE = np.array([_SLOT_NAMES.index(SLOTS[name]) for name in TYPES])
-# Two boxes that coincide this well are one thing, whatever their types; no two garments in 800 photos do.
+# Two boxes that coincide this well are nearly always one thing: 9 pairs of 3,866 hand-drawn garments do, all worn
+# one over the other on the torso (outerwear and tops).
 SAME_THING_IOU = 0.8
 PYRAMID = ("p3", "p4", "p5")
 
