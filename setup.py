@@ -36,7 +36,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["matcher*", "indexer*", "training*", "benchmarks*", "configs*"]),
     package_data={
-        "matcher": ["bundles/*/*", "sinks/*.html", "sinks/*.css", "sinks/*.js", "py.typed"],
+        "matcher": ["bundles/*/*", "sinks/*.html", "sinks/*.css", "sinks/*.js", "wardrobe/*.toml", "py.typed"],
         "configs": ["*.toml", "taxonomies/*.toml"],
     },
     install_requires=RUNTIME,

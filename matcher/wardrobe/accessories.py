@@ -48,7 +48,7 @@ def _crown(figure: Figure, worn: Worn) -> Patch:
         points[..., 2] -= 0.014 * smooth_step(points[..., 1], 0.09, 0.14)
     else:
         points[..., 1] += 0.012 * smooth_step(points[..., 1], 0.05, 0.11)
-    return Patch(on_neck(points.astype(np.float32), figure.skeleton), worn.name("crown"), worn.owner, 0.045)
+    return Patch(on_neck(points.astype(np.float32), figure.skeleton), worn.name("crown"), worn.owner, 0.070)
 
 
 def _stiff_crown(angles: np.ndarray, share: np.ndarray, edge: np.ndarray, pinch: bool, soft: bool) -> np.ndarray:
@@ -72,7 +72,7 @@ def _turn_up(figure: Figure, worn: Worn) -> Patch:
     grow = HAT_GROW + 0.008 * np.sin(np.pi * np.clip(share * 0.9 + 0.1, 0, 1))
     points = skull(np.broadcast_to(angle, ys.shape), ys, grow)
     points[..., 1] = ys
-    return Patch(on_neck(points, figure.skeleton), worn.name("turn-up"), worn.owner, 0.050)
+    return Patch(on_neck(points, figure.skeleton), worn.name("turn-up"), worn.owner, 0.075)
 
 
 def _peak(figure: Figure, worn: Worn) -> Patch:
@@ -87,7 +87,7 @@ def _peak(figure: Figure, worn: Worn) -> Patch:
         on_neck(np.stack([x, y + 0 * z, z], -1).astype(np.float32), figure.skeleton),
         worn.name("brim"),
         worn.owner,
-        0.05,
+        0.075,
         True,
     )
 
@@ -103,7 +103,7 @@ def _brim(figure: Figure, worn: Worn) -> Patch:
     curl = 0.014 * np.abs(np.sin(angle)) ** 2 * share**2 if "brim" in details else 0
     y = base[None, :, 1] + 0.004 - fall * share + curl
     return Patch(
-        on_neck(np.stack([x, y, z], -1).astype(np.float32), figure.skeleton), worn.name("brim"), worn.owner, 0.048, True
+        on_neck(np.stack([x, y, z], -1).astype(np.float32), figure.skeleton), worn.name("brim"), worn.owner, 0.075, True
     )
 
 
@@ -119,7 +119,7 @@ def _bobble(figure: Figure, worn: Worn) -> Patch:
         ],
         -1,
     )
-    return Patch(on_neck(points.astype(np.float32), figure.skeleton), worn.name("turn-up"), worn.owner, 0.05)
+    return Patch(on_neck(points.astype(np.float32), figure.skeleton), worn.name("turn-up"), worn.owner, 0.075)
 
 
 def glasses_patches(figure: Figure, worn: Worn) -> list[Patch]:

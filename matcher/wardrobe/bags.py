@@ -68,12 +68,12 @@ def _in_hand(figure: Figure, worn: Worn, kind: str) -> list[Patch]:
     size = SIZES[kind]
     drop = 0.11 if kind == "handbag" else 0.13
     centre = grip - np.array([0, drop + size[1], 0])
-    patches = [_body(worn, centre, size, np.pi / 2 - 0.3, 0.012)]
+    patches = [_body(worn, centre, size, np.pi / 2 - 0.3, 0.05)]
     for shift in (-0.03, 0.03):
         reach = np.array([np.sin(0.3) * 0.5, 0, 1.0]) * size[0] * 0.55
         feet = centre + np.array([shift, size[1] * 0.92, 0])
         arch = np.array([feet - reach, grip + [shift * 0.5, 0.0, -0.03], grip + [shift * 0.5, 0.0, 0.03], feet + reach])
-        patches.append(_ribbon(worn, arch, 0.018, (1, 0, 0.2), 0.014))
+        patches.append(_ribbon(worn, arch, 0.018, (1, 0, 0.2), 0.05))
     return patches
 
 
@@ -84,9 +84,9 @@ def _on_strap(figure: Figure, worn: Worn, kind: str) -> list[Patch]:
     wide = float(build.torso(np.array([0.95]))[0][0])
     if kind == "crossbody":
         centre = skeleton.place(np.array([sign * (wide - 0.005), 0.90, 0.10], np.float32))
-        shoulder = np.array([-sign * 0.10, 1.475, -0.02])
-        front = [[-sign * 0.06, 1.42, 0.10], [sign * 0.04, 1.22, 0.165]]
-        back = [[-sign * 0.06, 1.42, -0.11], [sign * 0.04, 1.20, -0.15]]
+        shoulder = np.array([-sign * 0.10, 1.495, -0.02])
+        front = [[-sign * 0.06, 1.42, 0.135], [sign * 0.04, 1.22, 0.19]]
+        back = [[-sign * 0.06, 1.42, -0.14], [sign * 0.04, 1.20, -0.18]]
         facing = sign * 0.55
     else:
         centre = skeleton.place(
@@ -102,8 +102,8 @@ def _on_strap(figure: Figure, worn: Worn, kind: str) -> list[Patch]:
     ends = [centre + [0, size[1] * 0.95, 0] + s * along for s in (1, -1)]
     ends.sort(key=lambda point: -point[2])
     line = np.array([ends[0], *skeleton.place(np.array([*reversed(front), shoulder, *back], np.float32)), ends[1]])
-    layer = 0.06 if kind == "crossbody" else 0.03
-    return [_body(worn, centre, size, facing, 0.03), _ribbon(worn, line, 0.026, (0.7, 0.35 * sign, 0.0), layer)]
+    layer = 0.09 if kind == "crossbody" else 0.06
+    return [_body(worn, centre, size, facing, 0.05), _ribbon(worn, line, 0.026, (0.7, 0.35 * sign, 0.0), layer)]
 
 
 def _backpack(figure: Figure, worn: Worn) -> list[Patch]:
@@ -125,7 +125,7 @@ def _backpack(figure: Figure, worn: Worn) -> list[Patch]:
             ],
             np.float32,
         )
-        patches.append(_ribbon(worn, skeleton.place(line), 0.05, (1, 0, 0), 0.055))
+        patches.append(_ribbon(worn, skeleton.place(line), 0.05, (1, 0, 0), 0.07))
     return patches
 
 
@@ -134,16 +134,26 @@ def bag_alone(worn: Worn) -> list[Patch]:
     kind = next(name for name in SIZES if name in worn.product.details)
     size = SIZES[kind]
     patches = [_body(worn, np.zeros(3), size, 0.0, 0.02)]
-    reach = {"crossbody": 0.55, "shoulder": 0.24, "tote": 0.22, "handbag": 0.13, "holdall": 0.12, "backpack": 0.06}[kind]
+    reach = {"crossbody": 0.55, "shoulder": 0.24, "tote": 0.22, "handbag": 0.13, "holdall": 0.12, "backpack": 0.06}[
+        kind
+    ]
     half = size[0] * {"crossbody": 0.9, "shoulder": 0.85, "backpack": 0.25}.get(kind, 0.55)
     angle = np.linspace(0, np.pi, 15)
     for depth in (-0.5, 0.5) if kind in ("tote", "handbag", "holdall") else (0.0,):
-        arch = np.stack([half * np.cos(angle), 0.9 * size[1] + reach * np.sin(angle) ** 0.7, np.full(15, depth * size[2])], 1)
+        arch = np.stack(
+            [half * np.cos(angle), 0.9 * size[1] + reach * np.sin(angle) ** 0.7, np.full(15, depth * size[2])], 1
+        )
         patches.append(_ribbon(worn, arch, 0.022, (0.25, 0, 1.0), 0.01))
     if kind == "backpack":
         for sign in (1, -1):
             x = sign * size[0] * 0.7
-            line = np.array([[x * 0.6, 0.9 * size[1], -size[2]], [x, 0.6 * size[1], -size[2] - 0.1], [x * 1.25, -0.2 * size[1], -size[2] - 0.1],
-                             [x, -0.85 * size[1], -size[2]]])
+            line = np.array(
+                [
+                    [x * 0.6, 0.9 * size[1], -size[2]],
+                    [x, 0.6 * size[1], -size[2] - 0.1],
+                    [x * 1.25, -0.2 * size[1], -size[2] - 0.1],
+                    [x, -0.85 * size[1], -size[2]],
+                ]
+            )
             patches.append(_ribbon(worn, line, 0.05, (1, 0, 0.3), 0.0))
     return patches

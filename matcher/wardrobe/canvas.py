@@ -16,7 +16,7 @@ class Canvas:
 
     Attributes:
         colour: (H, W, 3) float32 BGR 0..255.
-        height: (H, W) float32, 128 is the middle, one unit is 0.15 mm.
+        height: (H, W) float32, 128 is the middle, one unit is 0.3 mm.
         density: pixels per metre.
         width, length: size in metres.
         base: mean colour of the fabric, (3,) float32.
@@ -88,8 +88,9 @@ class Canvas:
             return
         begin = np.arange(count)[:, None] / count
         dashes = np.stack([a + (b - a) * begin, a + (b - a) * (begin + 0.6 / count)], 1) * self.density * 16
-        cv2.polylines(self.colour, np.round(dashes).astype(np.int32), False, _scalar(colour), self.span(0.0022),
-                      cv2.LINE_AA, 4)
+        cv2.polylines(
+            self.colour, np.round(dashes).astype(np.int32), False, _scalar(colour), self.span(0.0022), cv2.LINE_AA, 4
+        )
 
     def polygon(self, points: list[Point], colour: np.ndarray, relief: float | None = None) -> None:
         """Filled shape."""

@@ -35,8 +35,15 @@ class Clip:
         frames: number of frames.
     """
 
-    def __init__(self, seed: int, products: list[Product], size: tuple[int, int] = (1280, 720), fps: Fraction = Fraction(30),
-                 seconds: float = 20, keep_every: int = 15) -> None:
+    def __init__(
+        self,
+        seed: int,
+        products: list[Product],
+        size: tuple[int, int] = (1280, 720),
+        fps: Fraction = Fraction(30),
+        seconds: float = 20,
+        keep_every: int = 15,
+    ) -> None:
         """Cast people and dress them from `products`; the masks of every `keep_every`-th frame go into truth.json."""
         self.size, self.fps = size, Fraction(fps)
         self.frames = max(1, round(seconds * self.fps))
@@ -106,8 +113,9 @@ class _Take:
         self._fps = clip.fps
         self._stage = (round(clip.size[0] * STAGE), round(clip.size[1] * 1.06))
         rng = stream(clip.seed, "take", number)
-        self._backdrop: Backdrop = make_backdrop(int(rng.integers(1 << 31)), self._stage, shot.place,
-                                                 shot.horizon * clip.size[1] / self._stage[1])
+        self._backdrop: Backdrop = make_backdrop(
+            int(rng.integers(1 << 31)), self._stage, shot.place, shot.horizon * clip.size[1] / self._stage[1]
+        )
         self._plate = (np.sqrt(np.clip(self._backdrop.image, 0, 1)) * 255).astype(np.uint8)
         self._camera = shot.camera(clip.size, STAGE)
         grain = rng.standard_normal((GRAINS, clip.size[1], clip.size[0]), np.float32) * 2.2
@@ -129,8 +137,10 @@ class _Take:
         for layer, _, _, wearer in sorted(drawn, key=lambda entry: entry[2]):
             first = len(garments)
             paste_photo(image, owners, layer, first)
-            garments += [(first + worn.owner, worn.product.id, worn.product.type, layer.areas.get(worn.owner, 0.0))
-                         for worn in wearer.person.outfit]
+            garments += [
+                (first + worn.owner, worn.product.id, worn.product.type, layer.areas.get(worn.owner, 0.0))
+                for worn in wearer.person.outfit
+            ]
         return self._finish(image, share, frame), _sights(owners, garments)
 
     def _look(self, share: float) -> tuple[Camera, np.ndarray]:
@@ -144,7 +154,9 @@ class _Take:
         image = cv2.warpAffine(self._plate, move, self._size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return self._camera.zoomed(zoom, shift), image
 
-    def _people(self, seconds: float, total: float, camera: Camera, wearers: list[Wearer]) -> list[tuple[Layer, float, float, Wearer]]:
+    def _people(
+        self, seconds: float, total: float, camera: Camera, wearers: list[Wearer]
+    ) -> list[tuple[Layer, float, float, Wearer]]:
         drawn = []
         for who, act in self._shot.acts.items():
             stand, wearer = act(seconds, total), wearers[who]

@@ -8,12 +8,12 @@ import numpy as np
 from matcher.wardrobe.light import Camera, Light
 from matcher.wardrobe.raster import Layer
 
-
 _SHADOW_SCALE = 0.25
 
 
-def shadows(size: tuple[int, int], standing: list[tuple[Layer, float, float]], camera: Camera, light: Light,
-            long: bool) -> np.ndarray:
+def shadows(
+    size: tuple[int, int], standing: list[tuple[Layer, float, float]], camera: Camera, light: Light, long: bool
+) -> np.ndarray:
     """How much light the ground keeps where people stand.
 
     Each silhouette is laid on the ground away from the light (one affine map), with a soft blot under the feet.
@@ -38,8 +38,16 @@ def shadows(size: tuple[int, int], standing: list[tuple[Layer, float, float]], c
     return cv2.resize(kept, size, interpolation=cv2.INTER_LINEAR)
 
 
-def _one_shadow(shape: tuple[int, int], layer: Layer, camera: Camera, light: Light, spot: tuple[float, float],
-                foot: np.ndarray, tall: float, long: bool) -> np.ndarray:
+def _one_shadow(
+    shape: tuple[int, int],
+    layer: Layer,
+    camera: Camera,
+    light: Light,
+    spot: tuple[float, float],
+    foot: np.ndarray,
+    tall: float,
+    long: bool,
+) -> np.ndarray:
     cover = np.zeros(shape, np.float32)
     small = tall * _SHADOW_SCALE
     if long and light.direction[1] > 0.2:
@@ -60,7 +68,9 @@ def _laid(layer: Layer, foot: np.ndarray, up: np.ndarray, size: tuple[int, int])
     origin_x, origin_y = layer.origin
     down = up[1] if abs(up[1]) >= 0.02 else 0.02
     # a layer pixel (u, v) is (u + origin) on the frame; its height over the foot is foot_y - y
-    matrix = np.float32([[1, -up[0], origin_x + up[0] * (foot[1] - origin_y)], [0, -down, foot[1] + down * (foot[1] - origin_y)]])
+    matrix = np.float32(
+        [[1, -up[0], origin_x + up[0] * (foot[1] - origin_y)], [0, -down, foot[1] + down * (foot[1] - origin_y)]]
+    )
     return cv2.warpAffine(layer.alpha, matrix * _SHADOW_SCALE, size, flags=cv2.INTER_LINEAR)
 
 

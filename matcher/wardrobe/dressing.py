@@ -55,8 +55,8 @@ def _belt_line(outfit: tuple[Worn, ...]) -> tuple[float, float, float]:
     loose = any(worn.cut.shape == "upper" and belt_hidden_by(worn) for worn in outfit)
     for worn in outfit:
         if worn.product.type in ("pants", "skirts"):
-            return min(worn.cut.waist, 1.06), 0.010 if loose else 0.014, 0.013 if loose else 0.024
-    return 1.09, 0.016, 0.024
+            return min(worn.cut.waist, 1.06), 0.010 if loose else 0.014, 0.013 if loose else 0.040
+    return 1.09, 0.016, 0.040
 
 
 def belt_hidden_by(worn: Worn) -> bool:

@@ -73,7 +73,7 @@ def _arm(skeleton: Skeleton, side: int, start: float) -> Patch:
     first = min(22, int(start * 23))
     v = np.linspace(0, 1, 24)[first:]
     girth = arm_girth(v) * skeleton.build.limb
-    return Patch(tube(spine[first:], girth * 0.92, girth, 15), "skin")
+    return Patch(tube(spine[first:], girth * 0.92, girth, 15), "skin", layer=0.02)
 
 
 def _leg(skeleton: Skeleton, side: int, start: float) -> Patch:
@@ -100,7 +100,7 @@ def _hand(skeleton: Skeleton, side: int) -> list[Patch]:
     spine = wrist + lengths[:, None] * along + (np.clip(lengths, 0, 1) ** 2 * 6)[:, None] * curl * 0.35
     wide = np.array([0.024, 0.022, 0.019, 0.017, 0.014, 0.012, 0.010, 0.002])
     deep = np.array([0.024, 0.032, 0.040, 0.041, 0.036, 0.032, 0.024, 0.004])
-    palm = Patch(tube(spine.astype(np.float32), wide, deep, 13), "hand")
+    palm = Patch(tube(spine.astype(np.float32), wide, deep, 13), "hand", layer=0.03)
     root = wrist + 0.025 * along + np.array([-sign * 0.004, 0, 0.028])
     reach = np.array([0.0, 0.02, 0.04, 0.058, 0.064])[:, None]
     thumb = root + reach * (along * 0.85 + np.array([-sign * 0.25, 0, 0.5]))

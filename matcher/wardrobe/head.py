@@ -128,7 +128,14 @@ def _hair(skeleton: Skeleton, head: Head, covered: bool) -> list[Patch]:
     points[..., 1] += np.minimum(ys + 0.03, 0)
     hanging = smooth_step(-ys, 0.03, 0.25)
     points[..., 2] -= 0.03 * hanging * (np.cos(angles) > -0.5)
-    patches = [Patch(on_neck(points, skeleton), "hair", layer=0.03, two_sided=head.style in ("long", "bob", "curly"))]
+    patches = [
+        Patch(
+            on_neck(points, skeleton),
+            "hair",
+            layer=0.055 if head.style in ("long", "bob", "curly") else 0.03,
+            two_sided=head.style in ("long", "bob", "curly"),
+        )
+    ]
     if head.style in ("bun", "ponytail"):
         patches.append(_tail(skeleton, head.style))
     return patches

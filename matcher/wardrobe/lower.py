@@ -75,4 +75,4 @@ def skirt_patches(figure: Figure, worn: Worn) -> list[Patch]:
     rows = max(14, round((cut.waist - cut.hem) * 36))
     y, angles = torso_grid(np.full(columns, cut.waist, np.float32), np.full(columns, cut.hem, np.float32), rows, angle)
     points = hang(figure.skeleton, cut, worn.product.seed, y, angles)
-    return [Patch(points, worn.name("skirt"), worn.owner, 0.014, True)]
+    return [Patch(points, worn.name("skirt"), worn.owner, 0.028, True)]

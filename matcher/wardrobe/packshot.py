@@ -102,7 +102,9 @@ def _setup(product: Product, rng: np.random.Generator, view: int) -> _Setup:
 def _laid_out(product: Product, setup: _Setup) -> list[Patch]:
     female = 0.7 if product.type in ("dresses", "skirts", "leggings") else 0.25
     spread = 0.06 if product.cut.shape == "legs" else 0.03
-    pose = Pose(lift=(setup.lift, setup.lift), elbow=(0.08, 0.1), spread=(spread, spread), hip=(0.0, 0.0), knee=(0.02, 0.02))
+    pose = Pose(
+        lift=(setup.lift, setup.lift), elbow=(0.08, 0.1), spread=(spread, spread), hip=(0.0, 0.0), knee=(0.02, 0.02)
+    )
     figure = Figure(Skeleton(Build(female=female), pose), None)
     worn = Worn(product, 0, opening=setup.opening)
     patches = bag_alone(worn) if product.cut.shape == "bag" else garment_patches(figure, worn, (worn,))
@@ -142,7 +144,9 @@ def _paper(rng: np.random.Generator, size: int) -> np.ndarray:
     """The ground: white, or a light tint, a little darker to one side; (size, size, 3) float32 linear."""
     white = 1.02 if rng.random() < 0.6 else rng.uniform(0.68, 0.9)
     tint = 1 + rng.uniform(-0.03, 0.03, 3) * (white < 1)
-    ramp = np.linspace(0, 1, size)[:, None] * rng.uniform(-0.05, 0.05) + np.linspace(0, 1, size)[None] * rng.uniform(-0.05, 0.05)
+    ramp = np.linspace(0, 1, size)[:, None] * rng.uniform(-0.05, 0.05) + np.linspace(0, 1, size)[None] * rng.uniform(
+        -0.05, 0.05
+    )
     return ((white + ramp * (white < 1))[..., None] * tint).astype(np.float32)
 
 

@@ -262,8 +262,8 @@ def _bumped(
     """Tilt the normals by the slope of the relief on the screen; steps at outlines are no slope."""
     slope_x = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)[ys, xs]
     slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)[ys, xs]
-    # one unit of height is 0.15 mm; a slope is height over a pixel's width
-    strength = soup.relief[triangle] * 0.00015 * scale
+    # one unit of height is 0.3 mm; a slope is height over a pixel's width
+    strength = soup.relief[triangle] * 0.0003 * scale
     limit = 0.9
     tilt_x, tilt_y = np.clip(slope_x * strength, -limit, limit), np.clip(slope_y * strength, -limit, limit)
     steep = (np.abs(slope_x) > 14) | (np.abs(slope_y) > 14)

@@ -11,7 +11,7 @@ from matcher.wardrobe.casting import random_person, random_pose
 from matcher.wardrobe.compose import develop, paste, shadows
 from matcher.wardrobe.cuts import CUTS
 from matcher.wardrobe.dressing import Wearer
-from matcher.wardrobe.light import Camera, Light
+from matcher.wardrobe.light import Camera
 from matcher.wardrobe.noise import stream
 from matcher.wardrobe.product import make_product
 from matcher.wardrobe.raster import Layer, placed

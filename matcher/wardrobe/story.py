@@ -19,8 +19,27 @@ STRIDE_M = 1.45
 OUTFITS: tuple[tuple[float, tuple[tuple[str, dict[str, object]], ...]], ...] = (
     (1.0, (("dresses", {}), ("footwear", {}), ("belts", {}), ("bags", {"side": 0}), ("eyewear", {}))),
     (0.0, (("pants", {}), ("tops", {"tucked": True}), ("footwear", {}), ("belts", {}), ("hats", {}))),
-    (1.0, (("skirts", {}), ("tops", {"tucked": True}), ("footwear", {}), ("outerwear", {"opening": 0.8}), ("bags", {"side": 1}))),
-    (1.0, (("leggings", {}), ("tops", {}), ("footwear", {}), ("outerwear", {"opening": 0.5}), ("hats", {}), ("eyewear", {}))),
+    (
+        1.0,
+        (
+            ("skirts", {}),
+            ("tops", {"tucked": True}),
+            ("footwear", {}),
+            ("outerwear", {"opening": 0.8}),
+            ("bags", {"side": 1}),
+        ),
+    ),
+    (
+        1.0,
+        (
+            ("leggings", {}),
+            ("tops", {}),
+            ("footwear", {}),
+            ("outerwear", {"opening": 0.5}),
+            ("hats", {}),
+            ("eyewear", {}),
+        ),
+    ),
 )
 
 
@@ -59,9 +78,11 @@ class Shot:
     acts: dict[int, Callable[[float, float], Stand]]
 
     def camera(self, size: tuple[int, int], wide: float) -> Camera:
-        """Camera for the stage, `wide` times as wide as the frame `size`; somebody 1.75 m tall at z = 0 is `tall` high."""
+        """Camera for a stage `wide` times as wide as the frame; 1.75 m at z = 0 are `tall` of the frame height."""
         distance = 7.0
-        return Camera(self.tall * size[1] * distance / 1.75, (wide * size[0] / 2, self.horizon * size[1]), self.eye, distance)
+        return Camera(
+            self.tall * size[1] * distance / 1.75, (wide * size[0] / 2, self.horizon * size[1]), self.eye, distance
+        )
 
 
 class _Rack:
@@ -115,7 +136,12 @@ def _turn(x: float, z: float, start: float, turns: float) -> Callable[[float, fl
 
     def at(seconds: float, total: float) -> Stand:
         share = seconds / total
-        pose = Pose(lift=(0.16, 0.16), elbow=(0.3, 0.35), sway=0.01 * float(np.sin(2 * seconds)), turn=0.2 * float(np.sin(seconds)))
+        pose = Pose(
+            lift=(0.16, 0.16),
+            elbow=(0.3, 0.35),
+            sway=0.01 * float(np.sin(2 * seconds)),
+            turn=0.2 * float(np.sin(seconds)),
+        )
         return Stand(x, z, start + turns * 2 * np.pi * share, pose)
 
     return at
@@ -124,13 +150,19 @@ def _turn(x: float, z: float, start: float, turns: float) -> Callable[[float, fl
 def _talk(x: float, z: float, yaw: float, side: int, pace: float) -> Callable[[float, float], Stand]:
     """Stand, look about and talk with one hand."""
     rest = Pose(lift=(0.12, 0.12), elbow=(0.25, 0.3))
-    raised = Pose(lift=(0.15, 0.2), elbow=(1.7, 0.3) if side == 0 else (0.3, 1.7), shoulder=(0.35, 0.0) if side == 0 else (0.0, 0.35),
-                  inward=(0.35, 0.1) if side == 0 else (0.1, 0.35))
+    raised = Pose(
+        lift=(0.15, 0.2),
+        elbow=(1.7, 0.3) if side == 0 else (0.3, 1.7),
+        shoulder=(0.35, 0.0) if side == 0 else (0.0, 0.35),
+        inward=(0.35, 0.1) if side == 0 else (0.1, 0.35),
+    )
 
     def at(seconds: float, total: float) -> Stand:
         pose = rest.blended(raised, float(smooth_step(np.sin(pace * seconds), -0.2, 0.7)))
         look = Pose(turn=0.5 * float(np.sin(0.7 * seconds + x)), nod=0.06 * float(np.sin(1.9 * seconds)))
-        pose = Pose(**{**{name: getattr(pose, name) for name in Pose.__dataclass_fields__}, "turn": look.turn, "nod": look.nod})
+        pose = Pose(
+            **{**{name: getattr(pose, name) for name in Pose.__dataclass_fields__}, "turn": look.turn, "nod": look.nod}
+        )
         return Stand(x + 0.02 * float(np.sin(0.9 * seconds)), z, yaw + 0.25 * float(np.sin(0.5 * seconds)), pose)
 
     return at
@@ -155,14 +187,31 @@ def shots(seed: int) -> list[Shot]:
     turn under coloured light with the camera closing in until the feet are cut; a walk towards the camera."""
     rng = stream(seed, "shots")
     side = float(rng.choice([-1.0, 1.0]))
-    street = {0: _walk(0.0, 0.35, side * np.pi / 2, 1.0, 0.1), 1: _walk(0.1, -0.45, -side * np.pi / 2, 0.95, 0.6),
-              2: _turn(-side * 1.75, -0.9, 0.3, 0.75)}
+    street = {
+        0: _walk(0.0, 0.35, side * np.pi / 2, 1.0, 0.1),
+        1: _walk(0.1, -0.45, -side * np.pi / 2, 0.95, 0.6),
+        2: _turn(-side * 1.75, -0.9, 0.3, 0.75),
+    }
     room = {0: _talk(-0.32, 0.0, 0.25, 1, 1.3), 3: _talk(0.36, -0.15, -0.3, 0, 1.0)}
     studio = {1: _turn(0.05, 0.1, -0.4, side), 3: _turn(1.15, -0.5, -0.6, 0.2)}
-    park = {2: _walk(-0.55, -0.8, 0.12, 0.75, 0.3), 3: _walk(0.6, -1.1, -0.15, 0.75, 0.8), 0: _walk(0.3, -2.6, -side * np.pi / 2, 0.9, 0.4)}
+    park = {
+        2: _walk(-0.55, -0.8, 0.12, 0.75, 0.3),
+        3: _walk(0.6, -1.1, -0.15, 0.75, 0.8),
+        0: _walk(0.3, -2.6, -side * np.pi / 2, 0.9, 0.4),
+    }
     return [
         Shot("street", 0.0, 0.34, 0.34, 0.66, 1.5, lambda u: (1.0, side * 0.05 * (2 * u - 1)), _steady, street),
         Shot("room", 0.34, 0.56, 0.36, 1.75, 1.52, lambda u: (1.0 + 0.05 * u, 0.0), _dusk, room),
-        Shot("studio", 0.56, 0.78, 0.40, 0.80, 1.35, lambda u: (1.0 + 0.55 * float(smooth_step(u, 0.3, 0.9)), 0.0), _coloured, studio),
+        Shot(
+            "studio",
+            0.56,
+            0.78,
+            0.40,
+            0.80,
+            1.35,
+            lambda u: (1.0 + 0.55 * float(smooth_step(u, 0.3, 0.9)), 0.0),
+            _coloured,
+            studio,
+        ),
         Shot("park", 0.78, 1.0, 0.38, 0.78, 1.45, lambda u: (1.0, -side * 0.06 * (2 * u - 1)), _steady, park),
     ]

@@ -83,8 +83,11 @@ def appearances(clear: list[set[str]], cuts: set[int], fps: Fraction) -> list[Ap
                 runs[-1][1] = frame
             else:
                 runs.append([frame, frame])
-        found += [Appearance(product_id, first / fps, (last + 1) / fps) for first, last in runs
-                  if (last + 1 - first) / fps >= SHORTEST_S]
+        found += [
+            Appearance(product_id, first / fps, (last + 1) / fps)
+            for first, last in runs
+            if (last + 1 - first) / fps >= SHORTEST_S
+        ]
     return sorted(found, key=lambda one: (one.t_start, one.product_id))
 
 
@@ -104,11 +107,18 @@ def coco(frames: dict[int, list[Sight]], size: tuple[int, int]) -> dict[str, lis
     for frame, sights in frames.items():
         for one in sights:
             x0, y0, x1, y1 = one.box
-            annotations.append({
-                "id": len(annotations) + 1, "image_id": frame, "category_id": TYPE_IDS[one.type] + 1, "iscrowd": 0,
-                "bbox": [x0, y0, x1 - x0, y1 - y0], "area": one.pixels, "segmentation": run_lengths(one.mask),
-                "product_id": one.product_id,
-            })
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": frame,
+                    "category_id": TYPE_IDS[one.type] + 1,
+                    "iscrowd": 0,
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "area": one.pixels,
+                    "segmentation": run_lengths(one.mask),
+                    "product_id": one.product_id,
+                }
+            )
     categories = [{"id": index + 1, "name": name} for index, name in enumerate(TYPES)]
     return {"images": images, "annotations": annotations, "categories": categories}
 

@@ -11,7 +11,7 @@ from matcher.wardrobe.shell import hang
 from matcher.wardrobe.wear import Figure, Worn
 
 COLUMNS = 41
-LAYERS = {"tops": 0.016, "dresses": 0.018, "outerwear": 0.03}
+LAYERS = {"tops": 0.032, "dresses": 0.030, "outerwear": 0.046}
 
 
 def upper_patches(figure: Figure, worn: Worn) -> list[Patch]:

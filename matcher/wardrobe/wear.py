@@ -35,7 +35,9 @@ class Worn:
     def cut(self) -> Cut:
         """The product's cut, wider where something is worn below it."""
         cut = self.product.cut
-        return replace(cut, ease=cut.ease + self.over, sleeve_ease=cut.sleeve_ease + 0.8 * self.over) if self.over else cut
+        return (
+            replace(cut, ease=cut.ease + self.over, sleeve_ease=cut.sleeve_ease + 0.8 * self.over) if self.over else cut
+        )
 
     def name(self, part: str) -> str:
         """Name of a part's picture in the person's atlas."""

@@ -88,11 +88,13 @@ def test_truth_agrees_with_every_frame(clip: Clip, played: list) -> None:
 def test_intervals_by_hand() -> None:
     clear = [{"a"}] * 10 + [set()] * 2 + [{"a", "b"}] * 3 + [{"a"}] * 10
     assert appearances(clear, set(), Fraction(10)) == [
-        Appearance("a", Fraction(0), Fraction(5, 2)), Appearance("b", Fraction(6, 5), Fraction(3, 2)),
+        Appearance("a", Fraction(0), Fraction(5, 2)),
+        Appearance("b", Fraction(6, 5), Fraction(3, 2)),
     ]
     cut = appearances(clear, {15}, Fraction(10))
     assert [(row.t_start, row.t_end) for row in cut if row.product_id == "a"] == [
-        (Fraction(0), Fraction(3, 2)), (Fraction(3, 2), Fraction(5, 2)),
+        (Fraction(0), Fraction(3, 2)),
+        (Fraction(3, 2), Fraction(5, 2)),
     ]
     assert appearances([{"a"}] * 2, set(), Fraction(10)) == []
 
