@@ -179,13 +179,12 @@ def _sights(owners: np.ndarray, garments: list[tuple[int, str, str, float]]) -> 
     return [one for one in found if one is not None]
 
 
-def write_clip(path: Path, clip: Clip, codec: str = "") -> Path:
-    """Play a clip into a file; each frame keeps its own time, frame / fps seconds.
+def write_clip(path: Path, clip: Clip) -> Path:
+    """Play a clip into a file, H.264 where there is an encoder, else MPEG-4; frame n is shown at n / fps seconds.
 
     Args:
         path: ending in .mp4, .m4v, .mov or .mkv.
         clip: what to play.
-        codec: not needed; H.264 is used where there is an encoder, else MPEG-4.
 
     Returns:
         The path.

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from matcher.taxonomy import TYPE_IDS
 from matcher.wardrobe.background import Backdrop, make_backdrop
 from matcher.wardrobe.casting import random_person, random_pose
 from matcher.wardrobe.compose import develop, paste, shadows
-from matcher.wardrobe.cuts import CUTS
 from matcher.wardrobe.dressing import Wearer
 from matcher.wardrobe.light import Camera
 from matcher.wardrobe.noise import stream
-from matcher.wardrobe.product import make_product
+from matcher.wardrobe.product import Product, make_product
 from matcher.wardrobe.raster import Layer, placed
+from matcher.wardrobe.wear import Worn
 
-TYPE_IDS = {name: index for index, name in enumerate(CUTS)}
 LEAST_SHARE, LEAST_PIXELS = 0.2, 40
 
 
@@ -115,8 +115,8 @@ def _person(
     x: float,
     z: float,
     size: tuple[int, int],
-) -> tuple | None:
-    def pick(kind: str):  # noqa: ANN202
+) -> tuple[Layer, tuple[Worn, ...]] | None:
+    def pick(kind: str) -> Product:
         return make_product(f"{kind}-{keys[0]}-{keys[1]}", kind, *keys)
 
     person = random_person(rng, pick)
@@ -131,7 +131,7 @@ def _person(
     return None if layer is None else (layer, person.outfit)
 
 
-def _add(image: np.ndarray, owners: np.ndarray, layer: Layer, outfit: tuple, first: int) -> list[Garment]:
+def _add(image: np.ndarray, owners: np.ndarray, layer: Layer, outfit: tuple[Worn, ...], first: int) -> list[Garment]:
     paste(image, owners, layer, first)
     counts = np.bincount(layer.owners[layer.owners >= 0].ravel(), minlength=len(outfit))
     return [Garment(worn.product.id, worn.product.type, first + worn.owner, int(counts[worn.owner])) for worn in outfit]
