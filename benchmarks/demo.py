@@ -31,7 +31,7 @@ def demo(
     bundle: Annotated[str | None, typer.Option("--bundle", help="Weights: a folder, or a packaged name.")] = None,
 ) -> None:
     """Make a sample shop and clip, index, match, and write every output. Needs no download and no data."""
-    _refuse_foreign(out)
+    refuse_foreign(out)
     say(f"1/4 drawing a shop of {11 * per_type} products and a clip of {seconds:g} s")
     showcase = make_showcase(out, seed, per_type, SIZE, seconds)
     say("2/4 indexing the shop: asworn index " + str(showcase.feed))
@@ -81,8 +81,12 @@ def _cells(found: dict[str, Any]) -> tuple[str, ...]:
     return f"{found['seconds']:.1f} s", percent(found["shown"]), *sure
 
 
-def _refuse_foreign(out: Path) -> None:
-    """Write only into a new or empty folder, or over an earlier demo."""
+def refuse_foreign(out: Path) -> None:
+    """Let the demo write only into a new or empty folder, or over an earlier demo.
+
+    Raises:
+        InputError: the path is a file, or a folder with other things.
+    """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; name a folder with --out")
     ours = {MARK, "shop", "clip.mp4", "truth.csv", "seen.csv", "truth.json", "catalog", "match"}
