@@ -1,4 +1,4 @@
-"""`asworn bench latency|detector-speed|wardrobe-video`: measure, print, and write JSON."""
+"""`asworn bench accuracy|latency|detector-speed|wardrobe-video`: measure, print, and write JSON."""
 
 from __future__ import annotations
 
@@ -18,6 +18,22 @@ Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads of each 
 Results = Annotated[Path | None, typer.Option("--results", help="Folder for the JSON file; none is written without.")]
 SIZE = (1280, 720)
 SEED = 1
+
+
+@bench.command("accuracy")
+def accuracy_command(
+    clips: Annotated[bool, typer.Option(help="Also match the real clips, which takes minutes.")] = True,
+    bundle: Bundle = None,
+    threads: Threads = 2,
+    results: Results = None,
+) -> None:
+    """Accuracy on the photos and clips kept out of training (found at ASWORN_DATA)."""
+    from benchmarks.accuracy import accuracy, rows
+
+    with tempfile.TemporaryDirectory() as folder:
+        result = accuracy(Path(folder), bundle, threads, clips)
+    print_table("Accuracy, in per cent", ("what", "figures"), rows(result))
+    _save("accuracy", result, results)
 
 
 @bench.command("latency")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,14 +14,14 @@ from indexer.cli import index
 from matcher.cli.match import match
 from matcher.errors import InputError
 from matcher.types import TIERS
-from training.evaluation.output import percent, print_table, write_json
+from training.evaluation.output import percent, print_table, progress, write_json
 from training.evaluation.video_eval import read_moments
 from training.evaluation.video_score import flicker, score_video
 from training.evaluation.video_truth import load_truth
 
 MARK = "demo.json"
 SIZE = (1280, 720)
-say = Console(highlight=False).print
+say = partial(Console(highlight=False, markup=False).print, soft_wrap=True)
 
 
 def demo(
@@ -33,7 +34,7 @@ def demo(
     """Make a sample shop and clip, index, match, and write every output. Needs no download and no data."""
     refuse_foreign(out)
     say(f"1/4 drawing a shop of {11 * per_type} products and a clip of {seconds:g} s")
-    showcase = make_showcase(out, seed, per_type, SIZE, seconds)
+    showcase = make_showcase(out, seed, per_type, SIZE, seconds, progress)
     say("2/4 indexing the shop: asworn index " + str(showcase.feed))
     index(showcase.feed, out=out / "catalog", bundle=bundle)
     say("3/4 matching the clip: asworn match " + str(showcase.video))
