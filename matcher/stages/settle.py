@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from matcher.bundle import Bundle
 from matcher.config import SettleConfig
+from matcher.stages.once import once_per_place
 from matcher.types import EXACT, NONE, SIMILAR, Frame, Garments
 
 # For bundles whose card has no calibration: cosines that mean so with embeddings of the usual kind.
@@ -94,7 +95,8 @@ class Settle:
                 decision.update(rows[row], scores[row], self.thresholds, self.config.hysteresis)
             rows[row], scores[row], tier[row] = decision.rows, decision.scores, decision.tier
         self._expire(frame.time)
-        return garments.with_columns(product_row=rows, match_score=scores, tier=tier)
+        settled = garments.with_columns(product_row=rows, match_score=scores, tier=tier)
+        return settled.with_columns(tier=once_per_place(settled))
 
     def forget_products(self) -> None:
         """Drop all decisions, as when a new generation of the catalogue has made their rows void."""
@@ -116,4 +118,5 @@ class Settle:
 def settle_single(garments: Garments, thresholds: Thresholds) -> Garments:
     """Fill tier for a single picture, straight from the best match of each row (needs product_row, match_score)."""
     tiers = [thresholds.tier(float(score)) for score in garments.best_score]
-    return garments.with_columns(tier=np.array(tiers, np.int64))
+    settled = garments.with_columns(tier=np.array(tiers, np.int64))
+    return settled.with_columns(tier=once_per_place(settled))
