@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -23,6 +26,10 @@ from training.detector.pyramid import PyramidPool, level_of
 from training.detector.train import Trainer, train
 from training.detector.trunk import MobileNetV2Trunk
 from training.ema import WeightAverage
+from training.onnx_files import halve_weights
+
+# pytest listens at level DEBUG, for which torch writes a trace of every export: minutes instead of seconds.
+logging.getLogger("torch.__trace").handlers.clear()
 
 SMALL = ModelConfig(width=16, box_width=32, mask_width=16, mask_convolutions=1, sampled_boxes=16)
 
@@ -123,10 +130,10 @@ def test_decoding_inverts_the_coder_that_makes_the_targets() -> None:
 
 
 def test_training_lowers_the_loss_on_two_pictures(config: DetectorConfig) -> None:
-    trainer = Trainer(config)
+    trainer = Trainer(replace(config, rate=3e-3, trunk_rate=1e-3, warmup=1, steps=60))
     batch = Batches(config, 0)[0]
-    losses = [sum(trainer.train_step(batch).values()) for _ in range(12)]
-    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+    losses = [sum(trainer.train_step(batch).values()) for _ in range(30)]
+    assert np.mean(losses[-3:]) < 0.75 * np.mean(losses[:3])
 
 
 def test_pictures_without_garments_can_be_learned_from(config: DetectorConfig) -> None:
@@ -160,45 +167,71 @@ def test_a_resumed_run_equals_an_unbroken_one(config: DetectorConfig, tmp_path: 
 
 
 def test_two_processes_train_and_the_checkpoint_exports(config: DetectorConfig, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     last = train(replace(config, processes=2, steps=2, batch=1), tmp_path / "run")
     assert load_checkpoint(last)["step"] == 2
     section = export_detector(last, tmp_path / "bundle")
     assert section["types"][8] == "pants" and (tmp_path / "bundle" / section["mask_file"]).is_file()
 
 
-@pytest.mark.parametrize("half", [False, True])
-def test_exported_files_equal_torch(tmp_path: Path, half: bool) -> None:
-    model = random_model()
-    export_model(model, tmp_path, half)
-    if half:  # then the files equal a model whose large weights went through half precision
-        for p in model.parameters():
-            p.data = p.data.half().float() if p.numel() >= 512 else p.data
-    detector = onnxruntime.InferenceSession(tmp_path / "detector.onnx")
-    masks = onnxruntime.InferenceSession(tmp_path / "masks.onnx")
-    for height, width in ((96, 160), (192, 64)):
-        image = torch.randint(0, 255, (1, height, width, 3), dtype=torch.uint8)
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[MatchRCNN, Path]:
+    """A random model and the folder of its files, exported once (it takes seconds)."""
+    model, folder = random_model(), tmp_path_factory.mktemp("bundle")
+    export_model(model, folder, half=False)
+    return model, folder
+
+
+def in_order(boxes: np.ndarray) -> np.ndarray:
+    """An order of boxes that does not depend on how ties between scores were broken."""
+    return np.argsort(boxes @ np.array([1.0, 1.7, 2.3, 3.1]))
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 160), (192, 64)])
+def test_exported_files_equal_torch(exported: tuple[MatchRCNN, Path], height: int, width: int) -> None:
+    model, folder = exported
+    detector = onnxruntime.InferenceSession(folder / "detector.onnx")
+    masks = onnxruntime.InferenceSession(folder / "masks.onnx")
+    torch.manual_seed(height)
+    image = torch.randint(0, 255, (1, height, width, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = [t.numpy() for t in DetectGraph(model).eval()(image)]
+    found = detector.run(["boxes", "scores", "p3", "p4", "p5"], {"image": image.numpy()})
+    rows, wanted_rows = in_order(found[0]), in_order(expected[0])
+    for a, b in zip(expected[:2], found[:2], strict=True):
+        np.testing.assert_allclose(b[rows], a[wanted_rows], atol=1e-3)
+    for a, b in zip(expected[2:], found[2:], strict=True):
+        np.testing.assert_allclose(b, a, atol=1e-3)
+    assert (found[1].sum(1) <= 1 + 1e-6).all() and found[0].min() >= 0 and found[0][:, 2].max() <= width
+    for count in (0, 3):
+        boxes, labels = found[0][:count], np.arange(count) * 5
         with torch.no_grad():
-            expected = DetectGraph(model).eval()(image)
-        found = detector.run(["boxes", "scores", "p3", "p4", "p5"], {"image": image.numpy()})
-        for a, b in zip(expected, found, strict=True):
-            np.testing.assert_allclose(b, a.numpy(), atol=1e-3, rtol=1e-4)
-        assert (found[1].sum(1) <= 1 + 1e-6).all() and found[0].min() >= 0 and found[0][:, 2].max() <= width
-        for count in (0, 3):
-            labels = torch.arange(count) * 5
-            with torch.no_grad():
-                wanted = MaskGraph(model).eval()(*expected[2:], expected[0][:count], labels)
-            fed = dict(zip(("p3", "p4", "p5"), found[2:], strict=True))
-            got = masks.run(None, {**fed, "boxes": found[0][:count], "labels": labels.numpy()})[0]
-            assert got.shape == (count, 28, 28)
-            np.testing.assert_allclose(got, wanted.numpy(), atol=1e-3)
+            tensors = [torch.from_numpy(array) for array in (*found[2:], boxes, labels)]
+            wanted = MaskGraph(model).eval()(*tensors).numpy()
+        fed = dict(zip(("p3", "p4", "p5"), found[2:], strict=True))
+        got = masks.run(None, {**fed, "boxes": boxes, "labels": labels})[0]
+        assert got.shape == (count, 28, 28)
+        np.testing.assert_allclose(got, wanted, atol=1e-3)
 
 
-def test_exported_files_do_not_tell_where_they_were_made(tmp_path: Path) -> None:
-    export_model(random_model(), tmp_path)
-    for path in tmp_path.iterdir():
-        assert b".py" not in path.read_bytes() and str(Path.cwd()).encode() not in path.read_bytes()
+def test_exported_files_do_not_tell_where_they_were_made(exported: tuple[MatchRCNN, Path]) -> None:
+    for path in exported[1].iterdir():
+        for trace in (b'.py"', b"site-packages", str(Path.cwd()).encode()):
+            assert trace not in path.read_bytes()
+
+
+def test_halved_weights_give_nearly_the_same_in_half_the_space(exported: tuple[MatchRCNN, Path]) -> None:
+    path = exported[1] / "masks.onnx"
+    graph = onnx.load(path)
+    halve_weights(graph)
+    onnx.checker.check_model(graph)
+    data = graph.SerializeToString()
+    assert len(data) < 0.8 * path.stat().st_size  # of so small a network, the graph itself is a fair part
+    rng = np.random.default_rng(0)
+    fed = {f"p{i}": rng.normal(size=(1, 16, 64 >> i, 64 >> i)).astype(np.float32) for i in (3, 4, 5)}
+    fed |= {"boxes": np.array([[4, 4, 40, 60]], np.float32), "labels": np.array([3])}
+    full, half = (onnxruntime.InferenceSession(source).run(None, fed)[0] for source in (path, data))
+    np.testing.assert_allclose(half, full, atol=5e-3)
+    assert (half != full).any()
 
 
 def test_truth_has_one_mask_for_each_garment(config: DetectorConfig) -> None:
