@@ -16,12 +16,13 @@ from training.data.sources import Sources
 
 _MIN_GARMENT = 900  # pixels; smaller pieces of a photo are no product picture
 _MIN_FILL = 0.45
+_BALANCE = 0.5  # half of the single garments are tops: drawn as they come, a detector calls coats and hats tops
 
 
 def compose_garment(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:
     """One garment: the photo as taken, or cut out and laid on another ground."""
     if rng.random() < 0.55:
-        return _as_taken(sources.garments[rng.integers(len(sources.garments))], canvas, rng)
+        return _as_taken(sources.garments.draw(rng, _BALANCE), canvas, rng)
     scene = Scene.on(_ground(sources, canvas, rng))
     _lay(scene, _any_garment(sources, rng), (0, 0, *canvas), rng)
     return _done(scene, rng)
@@ -81,7 +82,7 @@ def _as_taken(picture: Annotated, canvas: tuple[int, int], rng: Generator) -> Sa
 def _any_garment(sources: Sources, rng: Generator) -> Cutout | None:
     """A garment of the single-garment photos, or one taken off a person (the only source of some types)."""
     if rng.random() < 0.6:
-        return cut_out(sources.garments[rng.integers(len(sources.garments))])
+        return cut_out(sources.garments.draw(rng, _BALANCE))
     picture = sources.photos[rng.integers(len(sources.photos))]
     large = np.flatnonzero(count_pixels(picture.ids)[1 : len(picture.types) + 1] >= _MIN_GARMENT) + 1
     piece = cut_out(picture, int(rng.choice(large))) if len(large) else None

@@ -19,9 +19,9 @@ from training.settings import from_table
 
 DETECTOR_FILE = "detector.onnx"
 MASK_FILE = "masks.onnx"
-SHORT_SIDE = 384
+SHORT_SIDE = 352
 MAX_SIDE = 640
-SCORE_THRESHOLD = 0.4
+SCORE_THRESHOLD = 0.5
 NMS_IOU = 0.5
 
 
