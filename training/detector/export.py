@@ -21,8 +21,8 @@ DETECTOR_FILE = "detector.onnx"
 MASK_FILE = "masks.onnx"
 SHORT_SIDE = 352
 MAX_SIDE = 640
-SCORE_THRESHOLD = 0.5
-NMS_IOU = 0.5
+SCORE_THRESHOLD = 0.45
+NMS_IOU = 0.45
 
 
 def load_model(checkpoint: Path) -> MatchRCNN:
