@@ -78,19 +78,25 @@ def _detector_section(source: Path, out: Path) -> dict[str, Any]:
 
 
 def load_types(checkpoint: Path) -> tuple[TypeClassifier, TypesConfig]:
-    """The type classifier of a checkpoint with its recipe; see `load_averaged` for the errors."""
-    config = from_table(TypesConfig, load_checkpoint(checkpoint)["recipe"], str(checkpoint))
+    """The type classifier of a checkpoint with its recipe, less data and loop; for errors see `load_averaged`."""
+    config = from_table(TypesConfig, _of_model(checkpoint), str(checkpoint))
     model = TypeClassifier(config.frozen_blocks)
     load_averaged(model, checkpoint)
     return model.eval(), config
 
 
 def load_embedder(checkpoint: Path) -> tuple[Embedder, EmbedderConfig]:
-    """The embedder of a checkpoint with its recipe; see `load_averaged` for the errors."""
-    config = from_table(EmbedderConfig, load_checkpoint(checkpoint)["recipe"], str(checkpoint))
+    """The embedder of a checkpoint with its recipe, less data and loop; for errors see `load_averaged`."""
+    config = from_table(EmbedderConfig, _of_model(checkpoint), str(checkpoint))
     student = Student(config)
     load_averaged(student, checkpoint)
     return student.embedder.eval(), config
+
+
+def _of_model(checkpoint: Path) -> dict[str, Any]:
+    """The part of a checkpoint's recipe that shapes the model: old runs stay readable when data settings change."""
+    recipe = load_checkpoint(checkpoint).get("recipe", {})
+    return {key: value for key, value in recipe.items() if key not in ("data", "loop")}
 
 
 def export_types(checkpoint: Path, out: Path) -> dict[str, Any]:

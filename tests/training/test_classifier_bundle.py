@@ -90,7 +90,7 @@ def test_an_unknown_setting_is_refused_before_anything_starts(kind: str, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", ["train_types.toml", "train_embedder.toml", "train_embedder_drawn.toml"])
+@pytest.mark.parametrize("name", [f"train_{kind}.toml" for kind in ("types", "types_drawn", "embedder", "embedder_drawn")])
 def test_the_recipes_that_ship_can_be_read(name: str) -> None:
     from training.settings import load_settings
 
