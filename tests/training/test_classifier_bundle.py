@@ -90,9 +90,9 @@ def test_an_unknown_setting_is_refused_before_anything_starts(kind: str, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", [f"train_{kind}.toml" for kind in ("types", "types_drawn", "embedder", "embedder_drawn")])
-def test_the_recipes_that_ship_can_be_read(name: str) -> None:
+@pytest.mark.parametrize("kind", ["types", "types_drawn", "embedder", "embedder_drawn"])
+def test_the_recipes_that_ship_can_be_read(kind: str) -> None:
     from training.settings import load_settings
 
-    kind = TypesConfig if "types" in name else EmbedderConfig
-    assert load_settings(kind, Path(__file__).parents[2] / "configs" / name).loop.steps > 0
+    settings = TypesConfig if "types" in kind else EmbedderConfig
+    assert load_settings(settings, Path(__file__).parents[2] / "configs" / f"train_{kind}.toml").loop.steps > 0
