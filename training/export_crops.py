@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,10 @@ def _export(
 ) -> None:
     rows = torch.export.Dim("rows", min=1, max=4096)
     module = module.to(memory_format=torch.contiguous_format)
-    export_module(module, inputs, path, names, {name: {0: rows} for name in names[0]})
+    with warnings.catch_warnings():
+        # Crops and masks have the same number of rows, which is meant, and the exporter remarks on it.
+        warnings.filterwarnings("ignore", r"# The axis name", UserWarning)
+        export_module(module, inputs, path, names, {name: {0: rows} for name in names[0]})
     difference = parity(module, inputs, path, names[0])
     if difference > _TOLERANCE:
         raise TrainingError(f"{path.name} differs from the network by {difference:.4f}; do not ship it")
