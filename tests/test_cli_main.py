@@ -50,7 +50,7 @@ ENTRY_POINTS = """[asworn.commands]
 hello = toy_plugin:hello
 fail = toy_plugin:fail
 group = toy_plugin:app
-train = toy_broken:train
+serve = toy_broken:serve
 broken = toy_broken:go
 number = toy_plugin:number
 match = toy_plugin:hello
@@ -88,7 +88,7 @@ def test_our_commands_cannot_be_replaced(plugins: Path) -> None:
         (["fail", "ctrl-c"], 130, ["stopped; nothing half-written"]),
         (["fail", "exit"], 7, []),
         (["broken"], 2, ["asworn: asworn broken cannot start: No module named 'a_library_that_is_not_there'"]),
-        (["train"], 2, ["pip install 'asworn[train]'"]),
+        (["serve"], 2, ["pip install 'asworn[web]'"]),
         (["number"], 2, ["asworn: asworn number is not a command"]),
         (["hello"], 2, ["asworn: Missing argument", "See: asworn hello --help"]),
         (["hello", "Ann", "--quick"], 2, ["asworn: No such option", "See: asworn hello --help"]),
@@ -114,7 +114,7 @@ def test_debug_shows_the_traceback(plugins: Path, capsys: pytest.CaptureFixture[
 def test_help_lists_commands_that_cannot_be_loaded(plugins: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in ("match", "image", "doctor", "catalog", "hello", "broken", "train"))
+    assert all(name in text for name in ("match", "image", "doctor", "catalog", "hello", "broken", "serve"))
     assert main(["hello", "--help"]) == 0 and "Greet somebody" in capsys.readouterr().out
 
 

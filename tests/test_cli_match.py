@@ -155,7 +155,14 @@ def test_ctrl_c_leaves_nothing_half_written(shop: Path, tmp_path: Path) -> None:
         for i, image in enumerate(frames):
             writer.write(image, i)
     args = [sys.executable, "-m", "matcher", "match", str(tmp_path / "long.mp4"), "--bundle", str(shop / "toy")]
-    run = subprocess.Popen([*args, "--out", str(tmp_path / "r")], stderr=subprocess.PIPE, text=True, env=os.environ)
+    # A test run in the background ignores SIGINT, and its children would too.
+    run = subprocess.Popen(
+        [*args, "--out", str(tmp_path / "r")],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("r/.unfinished-*/.*frames*")) and time.monotonic() < deadline:
         time.sleep(0.05)

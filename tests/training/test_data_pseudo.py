@@ -58,12 +58,12 @@ def test_small_garments_lie_in_front_of_large_ones() -> None:
 
 def test_a_pair_of_shoes_is_one_instance() -> None:
     shoes = TYPES.index("footwear")
-    picture = label(IMAGE, found((shoes, 0.9, (5, 80, 20, 95)), (shoes, 0.8, (30, 80, 45, 95))), frozenset({shoes}), 0.5)
+    picture = label(
+        IMAGE, found((shoes, 0.9, (5, 80, 20, 95)), (shoes, 0.8, (30, 80, 45, 95))), frozenset({shoes}), 0.5
+    )
     assert picture.ids[90, 10] == picture.ids[90, 40] > 0
     assert len(np.unique(picture.ids)) == 2
 
 
 def test_tags_become_types() -> None:
-    assert tagged_types(["null", "skin", "jeans", "heels", "belt"]) == {
-        PANTS, BELTS, TYPES.index("footwear")
-    }
+    assert tagged_types(["null", "skin", "jeans", "heels", "belt"]) == {PANTS, BELTS, TYPES.index("footwear")}

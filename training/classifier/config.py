@@ -26,6 +26,7 @@ class TypesConfig:
         batch: crops of a step.
         smoothing: of the labels.
         strength: 0..1, how often crops are made hard to read.
+        alone: 0..1, how often a garment comes as a picture cut to its box.
         kinds: how much each kind of row counts when rows are drawn.
     """
 
@@ -39,6 +40,7 @@ class TypesConfig:
     smoothing: float = 0.1
     frozen_blocks: int = 4
     strength: float = 1.0
+    alone: float = 0.0
     kinds: dict[str, float] = field(default_factory=_weights)
     data: GarmentData = field(default_factory=GarmentData)
     loop: LoopConfig = field(default_factory=LoopConfig)

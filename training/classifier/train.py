@@ -33,7 +33,9 @@ class TypeBatches:
         rows = self._sampler.draw(config.batch, rng)
         others = rng.permutation(rows)
         crops = [
-            type_view(self._garments[a], self._garments[b], rng, config.size, config.margin, config.strength)
+            type_view(
+                self._garments[a], self._garments[b], rng, config.size, config.margin, config.strength, config.alone
+            )
             for a, b in zip(rows, others, strict=True)
         ]
         types = [self._garments.rows[i].type_id for i in rows]

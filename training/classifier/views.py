@@ -9,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from matcher.boxes import FILL
 from matcher.taxonomy import TYPES
 from training.augment.geometry import crop_matrix, jitter_box, warp_affine
 from training.augment.occlusion import blob, cover
@@ -51,7 +52,7 @@ class TypeSampler:
 
 
 def type_view(
-    garment: Garment, other: Garment, rng: Generator, size: int, margin: float, strength: float
+    garment: Garment, other: Garment, rng: Generator, size: int, margin: float, strength: float, alone: float = 0.0
 ) -> NDArray[np.uint8]:
     """One training crop.
 
@@ -62,6 +63,7 @@ def type_view(
         size: side of the crop in pixels.
         margin: as at run time.
         strength: 0..1, how often the crop is made hard to read.
+        alone: 0..1, how often the garment comes as a picture cut to its box, grey where the square goes beyond it.
 
     Returns:
         (size, size, 3) uint8 BGR.
@@ -70,6 +72,8 @@ def type_view(
     if garment.row.kind != PHOTO and rng.random() < 0.2 * strength:
         image = _other_ground(garment, other, rng)
     box = jitter_box(garment.row.box, rng, 0.06)
+    if rng.random() < alone:
+        image, box = _alone(image, box, rng)
     angle = rng.normal(0, 12) if rng.random() < 0.4 else 0.0
     crop = warp_affine(image, crop_matrix(box, size, margin, angle, bool(rng.random() < 0.5)), size)
     if rng.random() < 0.25 * strength:
@@ -79,6 +83,17 @@ def type_view(
     if rng.random() > 0.4 + 0.6 * strength:
         return crop
     return degrade(crop, rng, rng.uniform(0.2, 0.9) if rng.random() < 0.15 * strength else 0.0)
+
+
+def _alone(image: NDArray[np.uint8], box: NDArray, rng: Generator) -> tuple[NDArray[np.uint8], NDArray]:
+    """The picture cut to a box a little larger than the given one: what a person who crops garments would keep."""
+    pad = rng.uniform(0, 0.1) * max(box[2] - box[0], box[3] - box[1])
+    height, width = image.shape[:2]
+    box = np.clip(np.asarray(box) + (-pad, -pad, pad, pad), 0, (width, height, width, height))
+    x0, y0, x1, y1 = box.round().astype(int)
+    cut = np.full_like(image, FILL)
+    cut[y0:y1, x0:x1] = image[y0:y1, x0:x1]
+    return cut, box.astype(np.float32)
 
 
 def _other_ground(garment: Garment, other: Garment, rng: Generator) -> NDArray[np.uint8]:

@@ -88,9 +88,7 @@ def paste(scene: Scene, cutout: Cutout, x: int, y: int, scale: float, flip: bool
     scene.types += cutout.types
 
 
-def _window(
-    shape: tuple[int, int], cutout: Cutout, x: int, y: int, scale: float
-) -> tuple[int, int, int, int] | None:
+def _window(shape: tuple[int, int], cutout: Cutout, x: int, y: int, scale: float) -> tuple[int, int, int, int] | None:
     h, w = (max(1, round(side * scale)) for side in cutout.ids.shape)
     top, left, bottom, right = max(y, 0), max(x, 0), min(y + h, shape[0]), min(x + w, shape[1])
     return (top, left, bottom, right) if bottom - top > 2 and right - left > 2 else None

@@ -115,5 +115,3 @@ def cached(folder: Path, make: Callable[[], Iterator[Garment]]) -> GarmentStore:
     if not (folder / "index.json").exists():
         return GarmentStore.write(folder, make())
     return GarmentStore(folder)
-
-

@@ -68,5 +68,3 @@ def compose_photo(picture: Annotated, canvas: tuple[int, int], rng: Generator) -
     full = count_pixels(picture.ids)[1 : len(picture.types) + 1] * scale**2
     darken = rng.uniform(0.2, 0.9) if rng.random() < 0.12 else 0.0
     return finish(degrade(image, rng, darken), ids, picture.types, full)
-
-

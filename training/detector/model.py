@@ -65,5 +65,3 @@ class MatchRCNN(nn.Module):
         proposals, rpn_losses = self.rpn(holder, named, targets)
         _, roi_losses = self.roi_heads(named, proposals, shapes, targets)
         return {**rpn_losses, **roi_losses}
-
-

@@ -141,5 +141,3 @@ def _by_source(scores: NDArray, queries: Shown, gallery: Shown, nearness: NDArra
 def _take(shown: Shown, rows: NDArray[np.int64]) -> Shown:
     # The pictures are not needed any more, and copying them is.
     return Shown(shown.crops[:0], shown.masks[:0], shown.names[rows], shown.types[rows])
-
-
