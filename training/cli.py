@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from matcher.errors import BackendError
+
 train = typer.Typer(help="Train a model from a recipe.", no_args_is_help=True)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The recipe, a TOML file.")]
 RunFolder = Annotated[Path, typer.Option("--out", help="Run folder; a stopped run there goes on.")]
+
+
+@train.callback()
+def _needs_the_extra() -> None:
+    """Train a model from a recipe.
+
+    Raises:
+        BackendError: the extra is not installed.
+    """
+    missing = [name for name in ("torch", "torchvision", "onnx", "pytorch_metric_learning") if find_spec(name) is None]
+    if missing:
+        raise BackendError(f"training needs {', '.join(missing)}: pip install 'asworn[train]'")
 
 
 # torch is imported inside the commands, so that `asworn --help` stays quick and works without it.
@@ -72,6 +87,7 @@ def export(
     version: Annotated[str, typer.Option("--bundle-version", help="Version of the bundle.")] = "1",
 ) -> None:
     """Export trained weights as a bundle: ONNX files and their card."""
+    _needs_the_extra()
     from training.export_bundle import export_bundle
 
     typer.echo(export_bundle(detector, types, embedder, out, name, version))
