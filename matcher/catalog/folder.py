@@ -63,6 +63,17 @@ def is_catalog(root: Path) -> bool:
     return (root / CURRENT).is_file() or bool(generations(root))
 
 
+def is_ours(root: Path) -> bool:
+    """Whether an existing folder may become a catalogue: it is empty, is one, or holds what a killed writer left.
+
+    Asked of one listing: another writer may be at work, and two looks could fall on either side of its commit.
+    """
+    names = [entry.name for entry in root.iterdir()]
+    if any(name == CURRENT or generation_number(name) is not None for name in names):
+        return True
+    return all(name == LOCK or name.startswith((PARTIAL, f"{CURRENT}.")) for name in names)
+
+
 def rebuild_hint(root: Path) -> str:
     """The end of a message: the command that makes the catalogue anew."""
     return f"rebuild it with: asworn index FEED --out {root}"

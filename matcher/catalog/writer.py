@@ -220,7 +220,7 @@ def _disk_errors(path: Path) -> Iterator[None]:
 def _make_folder(path: Path) -> bool:
     """Make sure that the folder is there and is ours to write in; whether it was made now."""
     if path.is_dir():
-        if any(path.iterdir()) and not folder.is_catalog(path) and not _only_leftovers(path):
+        if not folder.is_ours(path):
             raise CatalogError(f"{path} holds other files and is not a catalogue; choose a new folder for --out")
         return False
     try:
@@ -228,10 +228,6 @@ def _make_folder(path: Path) -> bool:
     except OSError as error:
         raise CatalogError(f"cannot make the folder {path} ({error.strerror}); choose another for --out") from error
     return True
-
-
-def _only_leftovers(path: Path) -> bool:
-    return all(entry.name == folder.LOCK or entry.name.startswith(folder.PARTIAL) for entry in path.iterdir())
 
 
 def _current_folder(root: Path) -> Path | None:

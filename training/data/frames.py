@@ -13,6 +13,8 @@ from training.data.photometric import degrade
 from training.data.records import Sample
 from training.data.store import Store
 
+# Share of photos chosen by type first: drawn as they come, few show belts, hats, skirts or leggings.
+RARE_TYPES = 0.35
 # Height of a person over the height of the frame, for wide, medium and close shots.
 _SHOTS = {"wide": (0.14, 0.5), "full": (0.5, 1.0), "medium": (1.0, 1.6), "close": (1.6, 2.4)}
 _SHOT_ODDS = (0.3, 0.34, 0.22, 0.14)
@@ -50,7 +52,7 @@ def _add_people(scene: Scene, photos: Store, rng: Generator) -> None:
     heights = np.sort(np.exp(rng.uniform(low, high, count)))
     horizon, match = rng.uniform(0.2, 0.55), rng.uniform(0.2, 1.0)
     for share in heights:
-        person = cut_out(photos[rng.integers(len(photos))])
+        person = cut_out(photos.draw(rng, RARE_TYPES))
         if person is not None:
             _stand(scene, person, float(share), horizon, match, rng)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 from matcher.errors import ConfigError
-from training.data.frames import compose_frame
+from training.data.frames import RARE_TYPES, compose_frame
 from training.data.garments import compose_flatlay, compose_garment, compose_mosaic
 from training.data.photos import compose_photo
 from training.data.records import Annotated, Sample
@@ -19,7 +19,7 @@ Maker = Callable[[Sources, tuple[int, int], Generator], Sample]
 
 
 def _photo(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:
-    return compose_photo(sources.photos[rng.integers(len(sources.photos))], canvas, rng)
+    return compose_photo(sources.photos.draw(rng, RARE_TYPES), canvas, rng)
 
 
 def _frame(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:
@@ -37,7 +37,7 @@ def _pseudo(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample
 def _needed(store: Store | None, kind: str, setting: str, rng: Generator) -> Annotated:
     if store is None:
         raise ConfigError(f'the mix asks for "{kind}" pictures; set data.{setting}')
-    return store[rng.integers(len(store))]
+    return store.draw(rng, RARE_TYPES)
 
 
 # Kind of picture -> (shape of its canvas, how it is made).
