@@ -98,7 +98,7 @@ def test_many_writers_at_once_take_turns(tmp_path: Path) -> None:
             write_catalog(tmp_path, random_entries(seed, 5))
             outcomes.append("written")
         except CatalogError as error:
-            outcomes.append("told" if "being written by process" in str(error) else str(error))
+            outcomes.append("told" if "being written by" in str(error) else str(error))
 
     threads = [threading.Thread(target=write, args=(seed,)) for seed in range(16)]
     for thread in threads:
