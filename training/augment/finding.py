@@ -32,10 +32,16 @@ def find(
     Returns:
         Crop (size, size, 3) uint8 BGR and mask (size, size) float32 in 0..1.
     """
+    box, cells = detect(mask, rng, fault)
+    return crop_square(image, box, size, margin), mask_on_crop(cells, box, size, margin)
+
+
+def detect(mask: NDArray[np.uint8], rng: Generator, fault: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Box (4,) xyxy and mask (28, 28) in 0..1 over it, as a detector would give them; arguments as for `find`."""
     solid = mask > 127
-    tight = mask_box(solid) if solid.any() else np.array([0, 0, *image.shape[1::-1]], np.float32)
+    tight = mask_box(solid) if solid.any() else np.array([0, 0, *mask.shape[::-1]], np.float32)
     box = jitter_box(tuple(tight), rng, 0.035 * fault)
-    return crop_square(image, box, size, margin), mask_on_crop(_coarse(mask, box, rng, fault), box, size, margin)
+    return box, _coarse(mask, box, rng, fault)
 
 
 def _coarse(mask: NDArray[np.uint8], box: NDArray[np.float32], rng: Generator, fault: float) -> NDArray[np.float32]:

@@ -36,10 +36,19 @@ def read_ccp(root: Path, height: int) -> Iterator[tuple[str, Annotated]]:
         rows.setdefault(annotation["image_id"], []).append(annotation)
     for entry in coco["images"]:
         if not is_validation(entry["id"]):
-            yield entry["file_name"], _read_one(root, entry["file_name"], rows.get(entry["id"], []), type_of, height)
+            yield entry["file_name"], read_photo(root, entry["file_name"], rows.get(entry["id"], []), type_of, height)
 
 
-def _read_one(root: Path, name: str, rows: list[dict], type_of: dict[int, int], height: int) -> Annotated:
+def read_photo(root: Path, name: str, rows: list[dict], type_of: dict[int, int], height: int) -> Annotated:
+    """One photo with its garments; what else belongs to the person is `OTHER`.
+
+    Args:
+        root: folder with `photos` and `parsing`.
+        name: of the photo.
+        rows: its COCO annotations.
+        type_of: COCO category id to type id.
+        height: pixels to bring it to.
+    """
     image = cv2.imread(str(root / "photos" / name), cv2.IMREAD_COLOR)
     parsing = cv2.imread(str(root / "parsing" / name.replace(".jpg", ".png")), cv2.IMREAD_GRAYSCALE)
     ids = np.where(parsing > 0, OTHER, 0).astype(np.uint8)

@@ -22,7 +22,8 @@ MARGIN = 0.3
 
 # Kinds of row. FLAT: a photo of one garment, segmented. PHOTO: the same photo whole, its box is the whole picture.
 # WORN: on a person in a street photo. PACKSHOT, DRAWN: rendered, as a shop shows it and as people wear it.
-FLAT, PHOTO, WORN, PACKSHOT, DRAWN = "flat", "photo", "worn", "packshot", "drawn"
+# TRYON: a photographed garment put on somebody else, see `training.tryon`.
+FLAT, PHOTO, WORN, PACKSHOT, DRAWN, TRYON = "flat", "photo", "worn", "packshot", "drawn", "tryon"
 TRAIN, VALIDATION = "train", "validation"
 
 
