@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,25 +18,52 @@ CUT_BY_FRAME = 0.6  # factor for boxes that reach the border of the picture
 BORDER_PX = 3
 
 
-def view_quality(
+@dataclass(frozen=True)
+class Measures:
+    """What of each view can be measured in one picture; every field is (N,) float32.
+
+    Attributes:
+        side: square root of the box's area, in pixels.
+        sharpness: variance of the Laplacian inside the box.
+        score: of the detector.
+        whole: 1, less where the picture's border cuts the garment off.
+        clear: 1, less where a garment of the same slot lies over it.
+    """
+
+    side: NDArray[np.float32]
+    sharpness: NDArray[np.float32]
+    score: NDArray[np.float32]
+    whole: NDArray[np.float32]
+    clear: NDArray[np.float32]
+
+    def quality(self) -> NDArray[np.float32]:
+        """Quality 0..1 of each view: size * sharpness * score, less where the border or a neighbour cuts it."""
+        size = self.side / (self.side + HALF_SIZE_PX)
+        sharp = PLAIN + (1 - PLAIN) * self.sharpness / (self.sharpness + HALF_SHARPNESS)
+        return size * sharp * self.score * self.whole * self.clear
+
+
+def measure(
     image: NDArray[np.uint8], xyxy: NDArray[np.float32], score: NDArray[np.float32], slot: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Quality 0..1 of each view: size * sharpness * score, less where the picture's border or a neighbour cuts it.
+) -> Measures:
+    """Measure the views of one picture.
 
     Args:
         image: (H, W, 3) uint8 BGR.
         xyxy: (N, 4) boxes.
         score: (N,) of the detector.
         slot: (N,) place on the body; only boxes of one slot cover one another, as the shirts of two people do.
-
-    Returns:
-        (N,) float32.
     """
-    side = np.sqrt(area(xyxy))
     sharpness = np.array([_sharpness(image, box) for box in xyxy], np.float32)
-    size = side / (side + HALF_SIZE_PX)
-    sharp = PLAIN + (1 - PLAIN) * sharpness / (sharpness + HALF_SHARPNESS)
-    return size * sharp * score * _whole(xyxy, image.shape[1], image.shape[0]) * _clear(xyxy, slot)
+    whole = _whole(xyxy, image.shape[1], image.shape[0])
+    return Measures(np.sqrt(area(xyxy)), sharpness, np.asarray(score, np.float32), whole, _clear(xyxy, slot))
+
+
+def view_quality(
+    image: NDArray[np.uint8], xyxy: NDArray[np.float32], score: NDArray[np.float32], slot: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Quality 0..1 of each view, (N,) float32; arguments as for `measure`."""
+    return measure(image, xyxy, score, slot).quality()
 
 
 def _whole(xyxy: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
