@@ -43,6 +43,15 @@ class Description(NamedTuple):
     localised: str
 
 
+class Located(NamedTuple):
+    """Where the product is in a picture: as in `Description`, and its (M, M) float32 mask 0..1 over the box."""
+
+    type_probs: NDArray[np.float32]
+    xyxy: NDArray[np.float32]
+    mask: NDArray[np.float32]
+    localised: str
+
+
 class Describer(Protocol):
     """What the indexer asks of the models."""
 
@@ -78,6 +87,12 @@ class BundleDescriber:
 
     def describe(self, image: NDArray[np.uint8], type_hint: str | None) -> Description:
         """See `Describer.describe`."""
+        found = self.locate(image, type_hint)
+        embedding = self._embedder.embed(image, found.xyxy[None], found.mask[None])[0]
+        return Description(found.type_probs, embedding, found.xyxy, found.localised)
+
+    def locate(self, image: NDArray[np.uint8], type_hint: str | None) -> Located:
+        """Find the product; arguments as for `describe`."""
         proposals = self._detector.propose(image)
         found = _large_enough(self._detector.select(proposals, self._threshold(type_hint)), image)
         chosen = _of_type(found, type_hint) if type_hint else _most_prominent(found)
@@ -87,7 +102,7 @@ class BundleDescriber:
         else:
             (xyxy, mask), how = foreground(image), WHOLE
         probs = one_hot(type_hint) if type_hint else self._told_type(image, xyxy, chosen)
-        return Description(probs, self._embedder.embed(image, xyxy[None], mask[None])[0], xyxy, how)
+        return Located(probs, xyxy, mask, how)
 
     def _threshold(self, type_hint: str | None) -> float:
         return min(_HINTED_SCORE, self._detector.threshold) if type_hint else self._detector.threshold
