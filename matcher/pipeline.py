@@ -25,7 +25,8 @@ from matcher.stages.embed import Embedder
 from matcher.stages.fuse import Fuse
 from matcher.stages.lookup import Lookup
 from matcher.stages.models import Runtime
-from matcher.stages.settle import Settle, Thresholds, settle_single
+from matcher.stages.settle import Settle, settle_single
+from matcher.stages.tiers import Thresholds
 from matcher.stages.track import Tracker
 from matcher.types import Frame, Garments, Product
 
@@ -122,7 +123,7 @@ class Pipeline:
         if self.lookup is None:
             return without_products(garments)
         garments = self.lookup(self.embedder(image, garments))
-        return settle_single(garments, self.settle.thresholds)
+        return settle_single(garments, self.single)
 
     def products(self, row: int) -> Product | None:
         """The product of a row of `product_row`; None for -1 and where there is no catalogue."""
@@ -168,7 +169,8 @@ class Pipeline:
         self.embedder = Embedder(self.bundle, runtime)
         self.fuse = Fuse(self.config.settle)
         self.lookup = Lookup(catalog, self.config.lookup)
-        self.settle = Settle(Thresholds.of(self.bundle, self.config.settle), self.config.settle)
+        self.single = Thresholds.of(self.bundle, self.config.settle)
+        self.settle = Settle(Thresholds.of(self.bundle, self.config.settle, fused=True), self.config.settle)
 
     def _match(self, frame: Frame, garments: Garments) -> Garments:
         measure = self._clock.measure

@@ -9,7 +9,8 @@ import pytest
 
 from matcher.config import SettleConfig
 from matcher.stages.fuse import Fuse, Views
-from matcher.stages.settle import Settle, Thresholds, settle_single
+from matcher.stages.settle import Settle, settle_single
+from matcher.stages.tiers import Thresholds
 from matcher.types import EXACT, NONE, SIMILAR, Frame, Garments
 
 DIMENSION = 16
@@ -77,7 +78,7 @@ def test_the_number_of_views_is_bounded() -> None:
     fuse = Fuse(SettleConfig(max_views=4))
     for i in range(50):
         fuse(frame(i * 0.1), seen(unit(i)))
-    assert len(fuse._tracks[1].embeddings) == 4
+    assert len(next(fuse._kept()).embeddings) == 4
 
 
 def test_a_descriptor_is_given_only_for_a_new_view_or_a_new_catalogue() -> None:
@@ -97,7 +98,7 @@ def test_views_are_forgotten(end: str) -> None:
         fuse(frame(5), seen(track=2))
     else:
         getattr(fuse, end)()
-    assert 1 not in fuse._tracks
+    assert 1 not in fuse._states
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.config import SettleConfig
+from matcher.stages.per_track import PerTrack
 from matcher.types import Frame, Garments
 
 
@@ -18,7 +19,6 @@ class Views:
         self.qualities: list[float] = []
         self.times: list[float] = []
         self.asked = False  # whether the descriptor was given out for look-up
-        self.seen = 0.0
 
     def add(self, embedding: NDArray[np.float32], quality: float, time: float, limit: int) -> None:
         """Add a view; where there are more than `limit`, the one that tells least is dropped."""
@@ -50,13 +50,13 @@ class Views:
             del values[index]
 
 
-class Fuse:
+class Fuse(PerTrack[Views]):
     """Collects each track's views and replaces their embeddings by the track's descriptor."""
 
     def __init__(self, config: SettleConfig | None = None) -> None:
         """Keep `max_views` for each track, until it is unseen for `expire_s`."""
         self.config = config or SettleConfig()
-        self._tracks: dict[int, Views] = {}
+        super().__init__(Views, self.config.expire_s)
 
     def __call__(self, frame: Frame, garments: Garments) -> Garments:
         """Take this frame's new embeddings.
@@ -72,8 +72,7 @@ class Fuse:
         fused = np.zeros_like(garments.embedding)
         fresh = garments.embedding.any(1)
         for row, number in enumerate(garments.track_id):
-            views = self._tracks.setdefault(int(number), Views())
-            views.seen = frame.time
+            views = self._of(int(number), frame.time)
             if fresh[row]:
                 views.add(garments.embedding[row], float(garments.quality[row]), frame.time, self.config.max_views)
             if views.embeddings and (fresh[row] or not views.asked):
@@ -83,21 +82,8 @@ class Fuse:
 
     def ask_again(self) -> None:
         """Let all tracks be looked up anew, as when the catalogue has a new generation."""
-        for views in self._tracks.values():
+        for views in self._kept():
             views.asked = False
-
-    def reset(self) -> None:
-        """Forget all tracks."""
-        self._tracks = {}
-
-    def finish(self) -> None:
-        """Forget all tracks at the end of the video."""
-        self.reset()
-
-    def _expire(self, time: float) -> None:
-        limit = self.config.expire_s
-        # Time that runs back is another video: its tracks have new ids, and the old ones never come again.
-        self._tracks = {number: v for number, v in self._tracks.items() if 0 <= time - v.seen <= limit}
 
 
 def _normalised(vector: NDArray) -> NDArray:

@@ -87,3 +87,8 @@ def _sharpness(image: NDArray[np.uint8], box: NDArray[np.float32]) -> float:
     if min(green.shape) < 3:
         return 0.0
     return float(cv2.meanStdDev(cv2.Laplacian(green, cv2.CV_32F))[1].item() ** 2)
+
+
+def certainty(mask: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How decided masks (N, M, M) are, 0..1: the mean distance of a cell from one half, doubled. (N,) float32."""
+    return (2 * np.abs(mask - 0.5)).mean((1, 2)).astype(np.float32) if len(mask) else np.zeros(0, np.float32)

@@ -1,0 +1,1 @@
+"""Fusion over time: tracks of views with truth, and the learnt pooling that is compared on them."""
