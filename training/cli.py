@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from matcher.errors import BackendError
+from matcher.errors import BackendError, ConfigError
 
 train = typer.Typer(help="Train a model from a recipe.", no_args_is_help=True)
 
@@ -43,9 +43,9 @@ def types(config: ConfigFile, out: RunFolder = Path("runs/types")) -> None:
     """Train the type classifier and measure it."""
     from training.classifier.config import TypesConfig
     from training.classifier.train import train as run
-    from training.data.mixture import open_garments
     from training.export_bundle import load_types
     from training.measure import measure_types, write_figures
+    from training.mixture import open_garments
     from training.settings import load_settings
 
     settings = load_settings(TypesConfig, config)
@@ -61,11 +61,11 @@ def types(config: ConfigFile, out: RunFolder = Path("runs/types")) -> None:
 @train.command()
 def embedder(config: ConfigFile, out: RunFolder = Path("runs/embedder")) -> None:
     """Train the embedder, compare it with the baselines, and choose the thresholds of the tiers."""
-    from training.data.mixture import open_garments
     from training.embedder.config import EmbedderConfig
     from training.embedder.train import train as run
     from training.export_bundle import load_embedder
     from training.measure import measure_embedder, table, write_figures
+    from training.mixture import open_garments
     from training.settings import load_settings
 
     settings = load_settings(EmbedderConfig, config)
@@ -76,6 +76,22 @@ def embedder(config: ConfigFile, out: RunFolder = Path("runs/embedder")) -> None
     for name, part, *values in table(figures):
         typer.echo(f"{name} on {part}: recall@1/5/20 {' / '.join(values[:3])}, hard {values[3]}")
     typer.echo(checkpoint)
+
+
+@train.command()
+def pairs(
+    data: Annotated[Path, typer.Option("--data", help="Folder with clothing/ and ccp/.")] = Path("../shared/data"),
+    out: Annotated[Path, typer.Option("--out", help="Picture to write.")] = Path("pairs.jpg"),
+    seed: Annotated[int, typer.Option("--seed", help="Another number gives other pairs.")] = 1,
+    family: Annotated[str, typer.Option("--family", help="Warps: grid (training) or outline (validation).")] = "grid",
+) -> None:
+    """Draw a sheet of try-on pairs to look at: shop photo, and the garment on somebody."""
+    from training.tryon.sheets import write_sheet
+    from training.tryon.warp import FAMILIES
+
+    if family not in FAMILIES:
+        raise ConfigError(f"no family of warps is called {family!r}; choose one of {', '.join(FAMILIES)}")
+    typer.echo(write_sheet(data, out, seed=seed, family=family))
 
 
 def export(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from training.data.garment_crops import VALIDATION, Garments
+from training.data.garment_crops import FLAT, TRAIN, TRYON, VALIDATION, WORN, Garments, GarmentStore
 from training.embedder import train as training
 from training.embedder.baselines import hsv_histogram
 from training.embedder.calibration import best_answers, calibrate, threshold_for
 from training.embedder.collapse import CollapseLimits, CollapseMonitor, spread_of
+from training.embedder.colourway import dyed
 from training.embedder.config import EmbedderConfig
 from training.embedder.evaluate import Shown, compare, retrieve, show
 from training.embedder.model import Embedder, EmbedderModelConfig
@@ -21,7 +23,7 @@ from training.embedder.sampler import PairSampler, PairSource
 from training.export_crops import export_embedder
 from training.loop import LoopConfig, TrainingError
 
-from .garment_toys import toy_garments
+from .garment_toys import toy_garment, toy_garments
 
 SMALL = EmbedderModelConfig(size=64, dimension=32)
 
@@ -101,12 +103,57 @@ def test_the_monitor_stops_after_its_patience_and_forgets_good_looks() -> None:
 
 
 def test_half_of_a_batch_is_of_one_type_and_no_garment_comes_twice(garments: Garments) -> None:
-    sampler = PairSampler(PairSource(garments))
+    sampler = PairSampler(garments, PairSource(garments), colourways=0.0)
     for seed in range(5):
         batch = sampler.draw(8, np.random.default_rng(seed))
-        assert len({garments.rows[pair.shop].identity for pair in batch}) == 8
+        assert len({pair.number for pair in batch}) == 8
         assert len({pair.type_id for pair in batch[:4]}) == 1
         assert all(garments.rows[p.shop].identity == garments.rows[p.worn].identity for p in batch)
+
+
+def test_a_quarter_of_a_batch_is_the_first_garments_in_other_colours(garments: Garments) -> None:
+    batch = PairSampler(garments, PairSource(garments), colourways=0.25).draw(8, np.random.default_rng(3))
+    assert [pair.dye > 0 for pair in batch] == [False] * 6 + [True] * 2
+    assert [pair.shop for pair in batch[6:]] == [pair.shop for pair in batch[:2]]
+    assert len({pair.number for pair in batch}) == 8
+
+
+def test_garments_that_meet_are_of_nearly_one_colour(garments: Garments) -> None:
+    source = PairSource(garments)
+    sampler = PairSampler(garments, source)
+    names = [name for name in source.identities if source.types[name] == source.types[source.identities[0]]]
+    colours = {
+        name: garments[source.shop_row(name)].image[garments[source.shop_row(name)].mask > 127].mean(0)
+        for name in names
+    }
+    alike, rng = [], np.random.default_rng(0)
+    for _ in range(40):
+        chosen = np.stack([colours[name] for name in sampler._alike(names, 3, rng)])
+        alike.append(np.linalg.norm(chosen - chosen[0], axis=1).sum() / 2)
+    every = np.stack(list(colours.values()))
+    spread = np.linalg.norm(every[:, None] - every[None], axis=2)
+    assert np.mean(alike) < 0.85 * spread[spread > 0].mean()
+
+
+def test_who_tried_a_garment_on_is_its_worn_row_and_is_no_shop(tmp_path: Path) -> None:
+    rows = [toy_garment(3, FLAT, TRAIN), toy_garment(4, TRYON, TRAIN), toy_garment(5, WORN, TRAIN)]
+    named = [replace(one, row=replace(one.row, identity=name)) for one, name in zip(rows, "aab", strict=True)]
+    orphan = replace(rows[1], row=replace(rows[1].row, identity="c"))
+    garments = Garments([GarmentStore.write(tmp_path / "g", [*named, orphan])])
+    source, rng = PairSource(garments), np.random.default_rng(0)
+    assert source.identities == ["a", "b"]
+    assert all((pair := source.pair("a", rng)).shop == 0 and pair.worn == 1 for _ in range(9))
+    assert {PairSource(garments, own=0.5).pair("a", rng).worn for _ in range(30)} == {0, 1}
+
+
+def test_a_dye_is_the_same_on_every_picture_and_far_from_the_first_colours() -> None:
+    image = np.full((4, 4, 3), (40, 90, 160), np.uint8)
+    black = np.full((4, 4, 3), 12, np.uint8)
+    for seed in range(1, 40):
+        assert np.array_equal(dyed(image, seed), dyed(image[:2], seed).repeat(2, 0))
+        assert np.abs(dyed(image, seed).astype(int) - image).max() > 15
+    changed = [np.abs(dyed(black, seed).astype(int) - black).max() for seed in range(1, 40)]
+    assert np.median(changed) > 8
 
 
 def recipe(tmp_path: Path, **changes: object) -> EmbedderConfig:
@@ -132,7 +179,7 @@ def _random_trunk(init: object) -> object:
 def test_a_few_steps_lower_the_loss(tmp_path: Path, no_imagenet: None, garments: Garments) -> None:
     config = recipe(tmp_path)
     student = training.build(config)
-    crops, masks = training.PairBatches(garments, config)(0)
+    crops, masks, _ = training.PairBatches(garments, config)(0)
     optimiser = torch.optim.Adam(student.parameters(), 1e-3)
     values = []
     for _ in range(6):
@@ -167,14 +214,14 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(tmp_path: Path, no_image
 
 def test_a_run_that_collapses_stops_and_says_so(tmp_path: Path, no_imagenet: None, monkeypatch: object) -> None:
     # A loss that only pulls everything together is how the collapse is provoked.
-    monkeypatch.setattr(training, "make_loss", lambda name: _PullTogether())
+    monkeypatch.setattr(training, "make_loss", lambda *settings: _PullTogether())
     loop = LoopConfig(steps=60, warmup=1, rate=2e-2, trunk_rate=2e-3, log_steps=1, save_steps=100)
     with pytest.raises(TrainingError, match="collapsed at step"):
         training.train(recipe(tmp_path, loop=loop), tmp_path / "run")
 
 
 class _PullTogether(torch.nn.Module):
-    def forward(self, shop: torch.Tensor, worn: torch.Tensor) -> torch.Tensor:
+    def forward(self, shop: torch.Tensor, worn: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
         both = torch.cat([shop, worn])
         return ((both - both.detach().mean(0)) ** 2).sum(1).mean() * 10
 

@@ -42,6 +42,27 @@ def test_info_nce_scale_is_learnt_and_limited() -> None:
     assert free.log_scale.grad is not None and float(free.log_scale.grad) != 0
 
 
+def test_the_memory_adds_rivals_once_it_has_waited_but_never_the_garment_itself() -> None:
+    shop, worn = pairs()
+    numbers, others = torch.arange(6), torch.arange(6) + 6
+    loss, plain = SymmetricInfoNCE(memory=12, dimension=5, patience=2), float(SymmetricInfoNCE()(shop, worn).detach())
+    assert float(loss(unit(6, 5, 8), worn, others).detach()) > 0  # step 1 only fills
+    assert float(loss(shop, worn, numbers).detach()) == pytest.approx(plain, rel=1e-5)  # so does step 2
+    kept = (worn @ shop.T).fill_diagonal_(-1)  # the batch before, less the garment itself
+    rivals = torch.cat([worn @ shop.T, worn @ unit(6, 5, 8).T, kept], 1) * 16
+    back = torch.nn.functional.cross_entropy(rivals, numbers)
+    there = torch.nn.functional.cross_entropy(shop @ worn.T * 16, numbers)
+    assert float(loss(shop, worn, numbers).detach()) == pytest.approx(float(there + back) / 2, rel=1e-4)
+    rivals = torch.cat([worn @ shop.T, kept, kept], 1) * 16  # twelve places, six a step: the first step's are gone
+    back = torch.nn.functional.cross_entropy(rivals, numbers)
+    assert float(loss(shop, worn, numbers).detach()) == pytest.approx(float(there + back) / 2, rel=1e-4)
+
+
+def test_a_loss_without_memory_refuses_one() -> None:
+    with pytest.raises(ConfigError, match="has no memory"):
+        make_loss("triplet", 100, 8)
+
+
 def plain_semihard(shop: torch.Tensor, worn: torch.Tensor, margin: float) -> float:
     both, names = torch.cat([shop, worn]).double().numpy(), [*range(len(shop))] * 2
     similar = both @ both.T

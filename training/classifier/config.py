@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from training.data.garment_crops import DRAWN, FLAT, PACKSHOT, PHOTO, WORN
-from training.data.mixture import GarmentData
 from training.loop import LoopConfig
+from training.mixture import GarmentData
 
 
 def _weights() -> dict[str, float]:

@@ -14,8 +14,8 @@ from training.classifier.config import TypesConfig
 from training.classifier.model import TypeClassifier
 from training.classifier.views import TypeSampler, type_view
 from training.data.garment_crops import Garments
-from training.data.mixture import open_garments
 from training.loop import Loop, load_averaged
+from training.mixture import open_garments
 from training.settings import to_table
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training.data.mixture import GarmentData
 from training.embedder.collapse import CollapseLimits
 from training.embedder.model import EmbedderModelConfig
 from training.loop import LoopConfig
+from training.mixture import GarmentData
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,9 @@ class EmbedderConfig:
         detector: checkpoint of a detector whose trunk to start from in place of ImageNet's; may be empty.
         start: checkpoint whose weights to start from; may be empty.
         loss: one of `training.embedder.losses.LOSSES`.
+        memory: shop views of past batches that worn garments are told apart from; 0 for none.
+        colourways: share of a batch that is dyed, see `training.embedder.colourway`.
+        own: share of pairs of a garment with itself where it was also tried on.
         garments: different garments in a batch; each is seen in two views.
         train_size: side of the training crops in pixels; may be less than the model's own size, to save time.
         frozen_blocks: so many first blocks of the trunk take no gradient.
@@ -31,6 +34,9 @@ class EmbedderConfig:
     start: str = ""
     seed: int = 1
     loss: str = "info_nce"
+    memory: int = 0
+    colourways: float = 0.25
+    own: float = 0.25
     garments: int = 96
     train_size: int = 128
     frozen_blocks: int = 11

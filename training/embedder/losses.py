@@ -14,21 +14,59 @@ from torch import Tensor, nn
 
 from matcher.errors import ConfigError
 
+_EMPTY = 2**40  # number of a place in a memory that is not filled yet
+
 
 class SymmetricInfoNCE(nn.Module):
-    """Cross entropy of finding the partner among all rows of the other view, both ways (Radford et al., 2021)."""
+    """Cross entropy of finding the partner among all rows of the other view, both ways (Radford et al., 2021).
 
-    def __init__(self, scale: float = 16.0, limit: float = 64.0) -> None:
-        """Start from `scale`, the inverse temperature; it is learnt and never exceeds `limit`."""
+    With a memory, worn garments are also told apart from the shop views of past batches (cross-batch memory, Wang et
+    al., 2020). It is filled from the start and used only after a while: early embeddings move too fast to be rivals.
+    """
+
+    def __init__(
+        self, scale: float = 16.0, limit: float = 64.0, memory: int = 0, dimension: int = 0, patience: int = 300
+    ) -> None:
+        """Start from `scale`, the inverse temperature; it is learnt and never exceeds `limit`.
+
+        Args:
+            scale: inverse temperature at the start.
+            limit: its largest value.
+            memory: shop views that are kept; 0 for none.
+            dimension: of the embedding, needed for a memory.
+            patience: batches before the memory is used.
+        """
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
         self._limit = math.log(limit)
+        self._patience = patience
+        self.register_buffer("kept", torch.zeros(memory, dimension))
+        self.register_buffer("kept_numbers", torch.full((memory,), _EMPTY))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, shop: Tensor, worn: Tensor) -> Tensor:
-        """Unit vectors (B, D) of both views -> scalar."""
-        scores = shop @ worn.T * self.log_scale.clamp(max=self._limit).exp()
+    def forward(self, shop: Tensor, worn: Tensor, numbers: Tensor | None = None) -> Tensor:
+        """Unit vectors (B, D) of both views, and (B,) int64 numbers of the garments, for the memory -> scalar."""
+        scale = self.log_scale.clamp(max=self._limit).exp()
+        scores = shop @ worn.T * scale
         target = torch.arange(len(scores), device=scores.device)
-        return (nn.functional.cross_entropy(scores, target) + nn.functional.cross_entropy(scores.T, target)) / 2
+        rivals = scores.T
+        if numbers is not None and len(self.kept):
+            if int(self.seen) >= self._patience:
+                rivals = torch.cat([rivals, self._against_memory(worn, numbers) * scale], 1)
+            if self.training:
+                self._keep(shop.detach(), numbers)
+        return (nn.functional.cross_entropy(scores, target) + nn.functional.cross_entropy(rivals, target)) / 2
+
+    def _against_memory(self, worn: Tensor, numbers: Tensor) -> Tensor:
+        no_rival = (self.kept_numbers[None] == numbers[:, None]) | (self.kept_numbers == _EMPTY)[None]
+        return (worn @ self.kept.T).masked_fill(no_rival, -1.0)
+
+    @torch.no_grad()
+    def _keep(self, shop: Tensor, numbers: Tensor) -> None:
+        """Write over the oldest."""
+        at = (int(self.seen) * len(shop) + torch.arange(len(shop))) % len(self.kept)
+        self.kept[at], self.kept_numbers[at] = shop, numbers
+        self.seen += 1
 
 
 class SemiHardTriplet(nn.Module):
@@ -43,8 +81,8 @@ class SemiHardTriplet(nn.Module):
         self._mine = TripletMarginMiner(margin, type_of_triplets="semihard", distance=CosineSimilarity())
         self._loss = TripletMarginLoss(margin, distance=CosineSimilarity(), reducer=AvgNonZeroReducer())
 
-    def forward(self, shop: Tensor, worn: Tensor) -> Tensor:
-        """Unit vectors (B, D) of both views -> scalar."""
+    def forward(self, shop: Tensor, worn: Tensor, numbers: Tensor | None = None) -> Tensor:
+        """Unit vectors (B, D) of both views -> scalar; `numbers` are not used."""
         both, names = _join(shop, worn)
         return self._loss(both, names, self._mine(both, names))
 
@@ -58,8 +96,8 @@ class MultiSimilarity(nn.Module):
         self._mine = MultiSimilarityMiner(epsilon=0.1)
         self._loss = MultiSimilarityLoss(alpha, beta, base)
 
-    def forward(self, shop: Tensor, worn: Tensor) -> Tensor:
-        """Unit vectors (B, D) of both views -> scalar."""
+    def forward(self, shop: Tensor, worn: Tensor, numbers: Tensor | None = None) -> Tensor:
+        """Unit vectors (B, D) of both views -> scalar; `numbers` are not used."""
         both, names = _join(shop, worn)
         return self._loss(both, names, self._mine(both, names))
 
@@ -69,19 +107,26 @@ def _join(shop: Tensor, worn: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat([shop, worn]), torch.cat([names, names])
 
 
-LOSSES: dict[str, Callable[[], nn.Module]] = {
+LOSSES: dict[str, Callable[..., nn.Module]] = {
     "info_nce": SymmetricInfoNCE,
     "triplet": SemiHardTriplet,
     "multi_similarity": MultiSimilarity,
 }
 
 
-def make_loss(name: str) -> nn.Module:
+def make_loss(name: str, memory: int = 0, dimension: int = 0) -> nn.Module:
     """A loss by its name in recipes.
 
+    Args:
+        name: one of `LOSSES`.
+        memory: shop views that the loss keeps; for "info_nce" alone.
+        dimension: of the embedding.
+
     Raises:
-        ConfigError: there is no such loss.
+        ConfigError: there is no such loss, or it has no memory.
     """
     if name not in LOSSES:
         raise ConfigError(f"no loss is called {name!r}; choose one of {', '.join(LOSSES)}")
-    return LOSSES[name]()
+    if memory and name != "info_nce":
+        raise ConfigError(f'the loss {name!r} has no memory; set memory = 0, or loss = "info_nce"')
+    return LOSSES[name](memory=memory, dimension=dimension) if memory else LOSSES[name]()

@@ -20,6 +20,7 @@ class EmbedderModelConfig:
         margin: share of the box's longer side added on every side of the crop.
         dimension: of the embedding.
         taps: trunk blocks whose maps give means and deviations; the last block gives the GeM.
+        hidden: width of a hidden layer beside the linear one; 0 for none.
         palette: colours per channel of the soft colour histogram; its bins are their cube.
         ground: how much of the background's contrast is kept before the trunk, 0..1.
     """
@@ -29,11 +30,12 @@ class EmbedderModelConfig:
     dimension: int = 192
     taps: tuple[int, ...] = (3, 6, 13)
     palette: int = 4
+    hidden: int = 0
     ground: float = 0.0
 
 
 class Embedder(nn.Module):
-    """MobileNetV2 trunk on the masked crop; texture, shape and colour statistics; one linear layer; unit length.
+    """MobileNetV2 trunk on the masked crop, pooled to texture, shape and colour, projected to unit length.
 
     Every statistic is standardised by a LayerNorm of its own before they are joined, so that none drowns the others.
     """
@@ -50,6 +52,7 @@ class Embedder(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths)
         self.project = nn.Linear(sum(widths), config.dimension)
         nn.init.orthogonal_(self.project.weight)
+        self.bend = _hidden(sum(widths), config.hidden, config.dimension) if config.hidden else None
 
     def statistics(self, crops: Tensor, masks: Tensor) -> list[Tensor]:
         """What is pooled before the projection: a list of (N, width) tensors, not yet standardised."""
@@ -76,4 +79,15 @@ class Embedder(nn.Module):
         """
         parts = self.statistics(crops, masks)
         joined = torch.cat([norm(part) for norm, part in zip(self.norms, parts, strict=True)], 1)
-        return nn.functional.normalize(self.project(joined), dim=1, eps=1e-6)
+        projected = self.project(joined)
+        if self.bend is not None:
+            projected = projected + self.bend(joined)
+        return nn.functional.normalize(projected, dim=1, eps=1e-6)
+
+
+def _hidden(width: int, hidden: int, dimension: int) -> nn.Sequential:
+    """Two layers that start by adding nothing."""
+    layers = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, dimension))
+    nn.init.zeros_(layers[2].weight)
+    nn.init.zeros_(layers[2].bias)
+    return layers

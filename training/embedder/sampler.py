@@ -1,4 +1,4 @@
-"""Which garments meet in a batch: half of them of one type, so that the negatives are hard."""
+"""Which garments meet in a batch: many of one type, many of one colour, so that the negatives are hard."""
 
 from __future__ import annotations
 
@@ -6,66 +6,130 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
-from training.data.garment_crops import DRAWN, FLAT, PACKSHOT, TRAIN, WORN, Garments
+from training.data.garment_crops import DRAWN, FLAT, PACKSHOT, TRAIN, TRYON, WORN, Garment, Garments
+
+_SHOP = (FLAT, PACKSHOT)
+_CROWD = 4  # times as many garments are looked at to find those of one colour
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Rows of one garment: one for the shop's view, one for the worn view (they may be the same row)."""
+    """Rows of one garment: one for the shop's view, one for the worn view (they may be the same row).
+
+    Attributes:
+        shop, worn: row numbers.
+        type_id: of the garment.
+        number: of the identity; a colourway (see `training.embedder.colourway`) has a number of its own.
+        dye: seed of the colourway, 0 for the garment's own colours.
+    """
 
     shop: int
     worn: int
     type_id: int
+    number: int = 0
+    dye: int = 0
 
 
 class PairSource:
     """Pairs of rows with one identity, the source of every training pair.
 
-    A rendered product pairs a packshot with a scene in which it is worn where both exist; a photographed garment is
-    paired with itself, and the two views make the difference.
+    A garment tried on by others pairs its shop photo with one of those photos, a rendered product its packshot with a
+    scene. Without such rows, and now and then with them, a garment is paired with itself, and the two views make the
+    difference.
     """
 
-    def __init__(self, garments: Garments, split: str = TRAIN) -> None:
-        """Group the rows of a split by identity; whole photos (without a mask) are left out."""
+    def __init__(self, garments: Garments, split: str = TRAIN, own: float = 0.0) -> None:
+        """Group the rows of a split by identity; whole photos (without a mask) are left out.
+
+        Args:
+            garments: all rows.
+            split: which of them.
+            own: share of pairs of a garment with itself where others wear it too.
+        """
         shop: dict[str, list[int]] = defaultdict(list)
         worn: dict[str, list[int]] = defaultdict(list)
+        tried: dict[str, list[int]] = defaultdict(list)
         self.types: dict[str, int] = {}
-        for i in garments.find(split, (FLAT, WORN, PACKSHOT, DRAWN)):
+        self._own = own
+        for i in garments.find(split, (FLAT, WORN, PACKSHOT, DRAWN, TRYON)):
             row = garments.rows[i]
             self.types[row.identity] = row.type_id
-            (shop if row.kind in (FLAT, PACKSHOT) else worn)[row.identity].append(i)
-        self.identities = sorted(self.types)
+            (shop if row.kind in _SHOP else tried if row.kind == TRYON else worn)[row.identity].append(i)
+        # Nobody's shop photo: its first rows were left out.
+        self.identities = sorted(name for name in self.types if shop[name] or worn[name])
+        self._numbers = {name: number for number, name in enumerate(self.identities)}
         self._shop = {name: shop[name] or worn[name] for name in self.identities}
-        self._worn = {name: worn[name] or shop[name] for name in self.identities}
+        self._itself = {name: worn[name] or shop[name] for name in self.identities}
+        self._tried = {name: tried[name] for name in self.identities}
 
     def pair(self, identity: str, rng: Generator) -> Pair:
         """A random pair of rows of one identity."""
-        shop, worn = self._shop[identity], self._worn[identity]
-        return Pair(shop[rng.integers(len(shop))], worn[rng.integers(len(worn))], self.types[identity])
+        shop, worn = self._shop[identity], self._tried[identity]
+        if not worn or rng.random() < self._own:
+            worn = self._itself[identity]
+        number = self._numbers[identity]
+        return Pair(int(rng.choice(shop)), int(rng.choice(worn)), self.types[identity], number)
+
+    def shop_row(self, identity: str) -> int:
+        """The first row that a shop would show."""
+        return self._shop[identity][0]
 
 
 class PairSampler:
-    """Batches of different identities, half of them of one type."""
+    """Batches: a half of one type, a quarter of mixed types, a quarter in other colours of garments of the first half.
 
-    def __init__(self, source: PairSource) -> None:
-        """Sample from a source of pairs."""
-        self._source = source
+    Every other batch takes its first half from one corner of the colour space.
+    """
+
+    def __init__(self, garments: Garments, source: PairSource, colourways: float = 0.25) -> None:
+        """Sample from a source of pairs.
+
+        Args:
+            garments: the rows that `source` counts.
+            source: of pairs.
+            colourways: share of a batch that is dyed, see `training.embedder.colourway`.
+        """
+        self._source, self._colourways = source, colourways
+        self._colour = {name: _mean_colour(garments[source.shop_row(name)]) for name in source.identities}
         self._by_type: dict[int, list[str]] = defaultdict(list)
         for name in source.identities:
             self._by_type[source.types[name]].append(name)
 
     def draw(self, count: int, rng: Generator) -> list[Pair]:
-        """`count` pairs; fewer only if there are fewer identities. The last half is of mixed types."""
+        """`count` pairs; fewer only if there are fewer identities."""
         kinds = sorted(self._by_type)
         sizes = np.sqrt([len(self._by_type[kind]) for kind in kinds])
-        kind = kinds[rng.choice(len(kinds), p=sizes / sizes.sum())]
-        chosen = _some(self._by_type[kind], count // 2, rng)
+        names = self._by_type[kinds[rng.choice(len(kinds), p=sizes / sizes.sum())]]
+        dyed = round(self._colourways * count)
+        chosen = self._alike(names, count // 2, rng) if rng.random() < 0.5 else _some(names, count // 2, rng)
         taken = set(chosen)
-        chosen += _some([n for n in self._source.identities if n not in taken], count - len(chosen), rng)
-        return [self._source.pair(name, rng) for name in chosen]
+        chosen += _some([n for n in self._source.identities if n not in taken], count - dyed - len(chosen), rng)
+        pairs = [self._source.pair(name, rng) for name in chosen]
+        return pairs + [self._dyed(name, rng) for name in chosen[:dyed]]
+
+    def _dyed(self, name: str, rng: Generator) -> Pair:
+        pair, dye = self._source.pair(name, rng), int(rng.integers(1, 2**31))
+        # Numbers of colourways are negative, so that they are nobody else's.
+        return Pair(pair.shop, pair.worn, pair.type_id, -dye, dye)
+
+    def _alike(self, names: Sequence[str], count: int, rng: Generator) -> list[str]:
+        """Garments of nearly one colour, the first at random."""
+        crowd = _some(names, _CROWD * count, rng)
+        colours = np.stack([self._colour[name] for name in crowd])
+        nearest = np.argsort(np.linalg.norm(colours - colours[0], axis=1), kind="stable")
+        return [crowd[i] for i in nearest[:count]]
+
+
+def _mean_colour(garment: Garment) -> NDArray[np.float64]:
+    """Mean Lab colour (3,) under the mask."""
+    inside = garment.mask > 127
+    pixels = garment.image[inside] if inside.any() else garment.image.reshape(-1, 3)
+    return cv2.cvtColor(pixels[None, ::7], cv2.COLOR_BGR2LAB)[0].mean(0)
 
 
 def _some(names: Sequence[str], count: int, rng: Generator) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -11,37 +12,54 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.data.garment_crops import Garments
-from training.data.mixture import open_garments
+from training.data.garment_crops import Garment, Garments
 from training.embedder.collapse import CollapseMonitor
+from training.embedder.colourway import dyed
 from training.embedder.config import EmbedderConfig
 from training.embedder.losses import make_loss
 from training.embedder.model import Embedder
 from training.embedder.sampler import PairSampler, PairSource
 from training.embedder.views import shop_view, worn_view
 from training.loop import Loop, load_averaged
+from training.mixture import open_garments
 from training.settings import to_table
+
+# Crops (2B, S, S, 3) uint8, masks (2B, S, S) float32, numbers (B,) int64 of the garments.
+Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class PairBatches:
-    """The views of any step, from the step's number alone."""
+    """The views of any step, from the step's number alone; the next step's are made beside the present one."""
 
     def __init__(self, garments: Garments, config: EmbedderConfig) -> None:
         """Draw from the training rows of `garments`."""
         self._garments, self._config = garments, config
-        self._sampler = PairSampler(PairSource(garments))
+        self._sampler = PairSampler(garments, PairSource(garments, own=config.own), config.colourways)
+        self._worker = ThreadPoolExecutor(1)
+        self._next: tuple[int, Future[Batch]] | None = None
 
-    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Crops (2B, S, S, 3) uint8 and masks (2B, S, S) float32; the first B are the shop's views."""
+    def __call__(self, step: int) -> Batch:
+        """Crops (2B, S, S, 3) uint8, masks (2B, S, S) float32, numbers (B,) int64; the shop's views come first."""
+        ready = self._next[1].result() if self._next is not None and self._next[0] == step else self.make(step)
+        self._next = step + 1, self._worker.submit(self.make, step + 1)
+        return ready
+
+    def make(self, step: int) -> Batch:
+        """What a call returns."""
         config, rng = self._config, np.random.default_rng((self._config.seed, step))
         pairs = self._sampler.draw(config.garments, rng)
         others = rng.permutation([pair.worn for pair in pairs])
         size, margin = config.train_size, config.model.margin
-        views = [shop_view(self._garments[pair.shop], rng, size, margin) for pair in pairs]
+        views = [shop_view(self._garment(pair.shop, pair.dye), rng, size, margin) for pair in pairs]
         for pair, other in zip(pairs, others, strict=True):
-            views.append(worn_view(self._garments[pair.worn], self._garments[other], rng, size, margin))
+            views.append(worn_view(self._garment(pair.worn, pair.dye), self._garments[other], rng, size, margin))
         crops, masks = zip(*views, strict=True)
-        return torch.from_numpy(np.stack(crops)), torch.from_numpy(np.stack(masks))
+        numbers = torch.tensor([pair.number for pair in pairs])
+        return torch.from_numpy(np.stack(crops)), torch.from_numpy(np.stack(masks)), numbers
+
+    def _garment(self, row: int, dye: int) -> Garment:
+        garment = self._garments[row]
+        return replace(garment, image=dyed(garment.image, dye)) if dye else garment
 
 
 class Student(nn.Module):
@@ -50,7 +68,7 @@ class Student(nn.Module):
     def __init__(self, config: EmbedderConfig) -> None:
         super().__init__()
         self.embedder = Embedder(config.model, config.frozen_blocks)
-        self.loss = make_loss(config.loss)
+        self.loss = make_loss(config.loss, config.memory, config.model.dimension)
 
 
 def build(config: EmbedderConfig) -> Student:
@@ -89,12 +107,12 @@ def train(config: EmbedderConfig, out: Path) -> Path:
     monitor = CollapseMonitor(config.collapse)
 
     def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
-        crops, masks = batches(step)
+        crops, masks, numbers = batches(step)
         shop, worn = student.embedder(crops, masks).chunk(2)
         figures = {"recall@1": _recall(shop, worn)}
         if (step + 1) % config.loop.log_steps == 0:
             figures |= asdict(monitor.look(shop.detach(), step + 1))
-        return student.loss(shop, worn), figures
+        return student.loss(shop, worn, numbers), figures
 
     return loop.run(loss_of)
 

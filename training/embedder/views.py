@@ -11,9 +11,11 @@ from training.augment.cloth import BEND, remap, warp_maps
 from training.augment.finding import View, find
 from training.augment.light import camera, shade
 from training.augment.occlusion import blob, cover
-from training.data.garment_crops import DRAWN, PACKSHOT, WORN, Garment
+from training.data.garment_crops import DRAWN, PACKSHOT, TRYON, WORN, Garment
 
 _CANVAS = 160
+# How strongly a worn view still bends and relights what is on a person already; a single garment takes it all.
+_WORN_ALREADY = {WORN: 0.5, DRAWN: 0.5, TRYON: 0.3}
 
 
 def shop_view(garment: Garment, rng: Generator, size: int, margin: float, family: str = BEND) -> View:
@@ -51,13 +53,16 @@ def worn_view(garment: Garment, scenery: Garment, rng: Generator, size: int, mar
     Returns:
         As `shop_view`.
     """
-    worn_already = garment.row.kind in (WORN, DRAWN)
-    image, mask = _warped(garment, rng, family, 0.5 if worn_already else 1.0)
-    image = shade(image, rng, 0.5 if worn_already else 1.0)
-    if not worn_already or rng.random() < 0.5:
+    kind = garment.row.kind
+    strength = _WORN_ALREADY.get(kind, 1.0)
+    image, mask = _warped(garment, rng, family, strength)
+    image = shade(image, rng, strength)
+    # Who wears a garment brings the surroundings along; at times others, so that these are no clue.
+    if kind not in _WORN_ALREADY or rng.random() < (0.15 if kind == TRYON else 0.5):
         image = _composite(image, mask, _ground(scenery, rng))
-    for _ in range(int(rng.choice(3, p=(0.45, 0.35, 0.2)))):
-        image, mask = _hide(image, mask, scenery, rng)
+    if kind != TRYON or rng.random() < 0.3:
+        for _ in range(int(rng.choice(3, p=(0.45, 0.35, 0.2)))):
+            image, mask = _hide(image, mask, scenery, rng)
     return find(camera(image, rng, 1.0), mask, rng, size, margin, 1.0)
 
 

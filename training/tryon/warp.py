@@ -16,6 +16,7 @@ from scipy.interpolate import RBFInterpolator
 from training.tryon.spans import Spans
 
 GRID, OUTLINE = "grid", "outline"
+FAMILIES = (GRID, OUTLINE)
 Maps = tuple[NDArray[np.float32], NDArray[np.float32]]
 _POINTS = 9  # on each of the four stretches of an outline
 _LATTICE = 16
