@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
+from training.data.clip_garments import clip_garments
 from training.data.garment_crops import TRAIN, VALIDATION, Garment, Garments, GarmentStore
 from training.data.garment_sources import cached, drawn_garments, flat_garments
 from training.data.garment_sources import street_garments as worn_garments
 from training.tryon.pairs import Wardrobe, tryon_crops
+from training.tryon.records import ShopGarment
 from training.tryon.sources import shop_garments, street_garments, wearers
 from training.tryon.warp import GRID, OUTLINE
 
@@ -22,13 +25,17 @@ class GarmentData:
     Attributes:
         root: folder of the data sets (`ccp`, `clothing`).
         cache: folder for the stores of crops, made at first use.
-        tried_on: people who wear each photographed garment, through `training.tryon`; 0 = none.
+        tried_on: people who wear each garment of a shop photo, through `training.tryon`; 0 = none.
+        tried_on_street: people who wear each garment of somebody else; 0 = none.
+        clips: folder of video clips whose tracks give pairs, see `training.data.clip_garments`; may be empty.
         scenes: drawn scenes to cut worn garments from, with a packshot of each; 0 = none.
     """
 
     root: Path = Path("../shared/data")
     cache: Path = Path("runs/garments")
     tried_on: int = 0
+    tried_on_street: int = 0
+    clips: str = ""
     scenes: int = 0
 
 
@@ -41,24 +48,36 @@ def open_garments(data: GarmentData) -> Garments:
         cached(data.cache / "street", lambda: worn_garments(data.root / "ccp")),
         cached(data.cache / "flat", lambda: flat_garments(data.root / "clothing")),
     ]
-    if data.tried_on:
-        stores += [_tried_on(data, stores[0], split) for split in (TRAIN, VALIDATION)]
+    for split in (TRAIN, VALIDATION):
+        stores += _tried_on(data, stores[0], split)
+    if data.clips:
+        stores.append(cached(data.cache / "clips", lambda: clip_garments(Path(data.clips))))
     if data.scenes:
         for split, first, share in ((TRAIN, 1, 1.0), (VALIDATION, _HELD_OUT_SEED, 0.15)):
             stores.append(_drawn(data.cache / f"drawn-{split}", max(round(data.scenes * share), 1), first, split))
     return Garments(stores)
 
 
-def _tried_on(data: GarmentData, street: GarmentStore, split: str) -> GarmentStore:
-    """Every photographed garment on people of its own split; validation uses the warps that training never sees."""
-    family, seed = (GRID, 1) if split == TRAIN else (OUTLINE, 5)
+def _tried_on(data: GarmentData, street: GarmentStore, split: str) -> list[GarmentStore]:
+    """Photographed garments on people of their own split; validation uses the warps that training never sees."""
+    family, seed, times = GRID, 1, (data.tried_on, data.tried_on_street)
+    if split == VALIDATION:
+        family, seed, times = OUTLINE, 5, (min(times[0], 2), min(times[1], 1))
+    people = cache(lambda: Wardrobe(list(wearers(data.root, split))))
+    shop, others = partial(shop_garments, data.root, split), partial(street_garments, street, split)
+    stores = []
+    for name, garments, n, own in (("shop", shop, times[0], seed), ("street", others, times[1], seed + 1)):
+        if n:
+            crops = partial(_crops, garments, people, n, split, own, family)
+            stores.append(cached(data.cache / f"tryon-{name}-{split}-{n}", crops))
+    return stores
 
-    def make() -> Iterator[Garment]:
-        wardrobe = Wardrobe(list(wearers(data.root, split)))
-        garments = chain(shop_garments(data.root, split), street_garments(street, split))
-        yield from tryon_crops(garments, wardrobe, data.tried_on, split, seed, family)
 
-    return cached(data.cache / f"tryon-{split}-{data.tried_on}", make)
+def _crops(
+    garments: Callable[[], Iterable[ShopGarment]], people: Callable[[], Wardrobe], times: int, *rest: Any
+) -> Iterator[Garment]:
+    """`tryon_crops` that reads its sources only when the store is made."""
+    return tryon_crops(garments(), people(), times, *rest)
 
 
 def _drawn(folder: Path, scenes: int, first: int, split: str) -> GarmentStore:

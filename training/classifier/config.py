@@ -10,8 +10,11 @@ from training.loop import LoopConfig
 from training.mixture import GarmentData
 
 
+LABELLED = "labelled"  # rows of photos that a detector labelled
+
+
 def _weights() -> dict[str, float]:
-    return {WORN: 1.0, FLAT: 0.7, PHOTO: 0.5, PACKSHOT: 0.2, DRAWN: 0.3}
+    return {WORN: 1.0, LABELLED: 0.7, FLAT: 0.6, PHOTO: 0.8, PACKSHOT: 0.3, DRAWN: 0.6}
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,11 @@ class TypesConfig:
         size, margin: of the crops.
         batch: crops of a step.
         smoothing: of the labels.
+        frozen_blocks: so many first blocks of the trunk take no gradient.
         strength: 0..1, how often crops are made hard to read.
         alone: 0..1, how often a garment comes as a picture cut to its box.
         kinds: how much each kind of row counts when rows are drawn.
+        pictures: kind of row to a folder of annotated pictures (`training.data.store.Store`) to cut such rows out of.
     """
 
     weights: Path = Path("../shared/weights/mobilenet_v2_imagenet.npz")
@@ -36,11 +41,12 @@ class TypesConfig:
     seed: int = 1
     size: int = 96
     margin: float = 0.08
-    batch: int = 88
+    batch: int = 66
     smoothing: float = 0.1
-    frozen_blocks: int = 4
-    strength: float = 1.0
-    alone: float = 0.0
+    frozen_blocks: int = 7
+    strength: float = 0.5
+    alone: float = 0.5
     kinds: dict[str, float] = field(default_factory=_weights)
+    pictures: dict[str, str] = field(default_factory=dict)
     data: GarmentData = field(default_factory=GarmentData)
     loop: LoopConfig = field(default_factory=LoopConfig)

@@ -120,8 +120,8 @@ class GarmentStore:
 class Garments:
     """Several stores read as one sequence."""
 
-    def __init__(self, stores: Iterable[GarmentStore]) -> None:
-        """Join stores in the order given."""
+    def __init__(self, stores: Iterable[GarmentStore | Garments]) -> None:
+        """Join stores, or what is joined already, in the order given."""
         self._places = [(store, i) for store in stores for i in range(len(store))]
         self.rows = [store.rows[i] for store, i in self._places]
 

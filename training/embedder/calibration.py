@@ -61,3 +61,20 @@ def calibrate(
     best, right = best_answers(scores, query_types, gallery_types)
     exact = threshold_for(best, right, EXACT_PRECISION)
     return {"exact": round(exact, 4), "similar": round(min(threshold_for(best, right, SIMILAR_PRECISION), exact), 4)}
+
+
+def threshold_for_false(absent: NDArray[np.float32], share: float) -> float:
+    """Lowest threshold that at most a share of answers reach although the true product is absent.
+
+    Args:
+        absent: (N,) evidence of the best answer of each query whose product was taken out.
+        share: of 1.
+
+    Returns:
+        The threshold, a little above the highest of the scores that must not reach it.
+    """
+    if not len(absent):
+        return 1.0
+    highest = np.sort(absent)[::-1]
+    place = min(int(share * len(highest)), len(highest) - 1)
+    return float(np.nextafter(np.float32(highest[place]), np.float32(2)))

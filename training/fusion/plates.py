@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from training.augment.cloth import remap, warp_maps
 from training.augment.light import shade
-from training.data.garment_crops import DRAWN, WORN, Garment
+from training.data.garment_crops import FLAT, PACKSHOT, Garment
 
 CANVAS = 192
-_FILLED = 0.75  # share of the canvas that a warped garment takes
 
 
 @dataclass(frozen=True)
@@ -31,19 +30,24 @@ Moments = Callable[[Generator], Plate]
 
 
 def garment_moments(garment: Garment, scenery: Garment, family: str) -> Moments:
-    """Moments of a garment that was cut out of a photo: bent anew at every moment, before one scenery.
+    """Moments of a garment that was cut out of a photo: bent anew at every moment.
+
+    One that is worn already keeps its surroundings, the photo of a garment alone gets others.
 
     Args:
         garment: what is worn.
-        scenery: another row, the background of the whole track.
+        scenery: another row, the background of a garment that was alone.
         family: of warps, see `training.augment.cloth`.
     """
-    strength = 0.4 if garment.row.kind in (WORN, DRAWN) else 0.8
+    alone = garment.row.kind in (FLAT, PACKSHOT)
+    strength = 0.8 if alone else 0.4
     ground = cv2.resize(scenery.image, (CANVAS, CANVAS), interpolation=cv2.INTER_AREA)
 
     def moment(rng: Generator) -> Plate:
         maps = warp_maps(garment.row.box, CANVAS, rng, family, strength)
         image, mask = shade(remap(garment.image, maps, 127), rng, strength), remap(garment.mask, maps, 0)
+        if not alone:
+            return Plate(image, mask)
         inside = mask.astype(np.float32) * (1 / 255)
         return Plate(cv2.blendLinear(image, ground, inside, 1 - inside), mask)
 

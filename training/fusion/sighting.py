@@ -18,7 +18,7 @@ from matcher.stages.quality import Measures, measure
 from training.augment.finding import detect
 from training.augment.occlusion import blob, cover
 from training.data.photometric import compress, motion_blur, noise, tone
-from training.fusion.plates import CANVAS, Plate
+from training.fusion.plates import CANVAS, Moments, Plate
 
 _SIDES = (0.2, 1.0)  # the garment's scale in the picture, against the plate
 _OCCLUDED, _BLURRED, _CUT, _POOR_MASK = 0.35, 0.3, 0.12, 0.12
@@ -57,12 +57,12 @@ class Sighting:
     measures: Measures
 
 
-def see(plate: Plate, other: Plate, conditions: Conditions, share: float, rng: Generator) -> Sighting:
+def see(plate: Plate, other: Moments, conditions: Conditions, share: float, rng: Generator) -> Sighting:
     """Look at a plate.
 
     Args:
         plate: the garment at this moment.
-        other: another garment's plate; pieces of it come in front.
+        other: another garment's moments; pieces of it come in front.
         conditions: of the track.
         share: 0..1, how far through the track.
         rng: source of randomness.
@@ -77,7 +77,7 @@ def see(plate: Plate, other: Plate, conditions: Conditions, share: float, rng: G
     return Sighting(image, box, cells, measure(image, box[None], score, np.zeros(1, np.int64)))
 
 
-def _occlude(plate: Plate, other: Plate, rng: Generator) -> tuple[NDArray, NDArray, float]:
+def _occlude(plate: Plate, other: Moments, rng: Generator) -> tuple[NDArray, NDArray, float]:
     """The plate with something in front of it, and the share of the garment that this hides."""
     if rng.random() >= _OCCLUDED:
         return plate.image, plate.mask, 0.0
@@ -86,7 +86,7 @@ def _occlude(plate: Plate, other: Plate, rng: Generator) -> tuple[NDArray, NDArr
     hidden = 1 - float(left.sum(dtype=np.int64)) / max(float(plate.mask.sum(dtype=np.int64)), 1.0)
     if hidden > 0.85:
         return plate.image, plate.mask, 0.0
-    by = cv2.resize(other.image, plate.mask.shape[::-1], interpolation=cv2.INTER_AREA)
+    by = cv2.resize(other(rng).image, plate.mask.shape[::-1], interpolation=cv2.INTER_AREA)
     return cover(plate.image, front, by), left, hidden
 
 

@@ -82,8 +82,8 @@ class Simulator:
         conditions, count = Conditions.draw(rng), int(rng.integers(VIEWS[0], VIEWS[1] + 1))
         seen = []
         for i in range(count):
-            shown, before = (own(rng), other(rng)) if rng.random() >= MIXED_UP else (other(rng), own(rng))
-            seen.append(see(shown, before, conditions, i / (count - 1), rng))
+            shown, before = (own, other) if rng.random() >= MIXED_UP else (other, own)
+            seen.append(see(shown(rng), before, conditions, i / (count - 1), rng))
         times = np.cumsum(rng.uniform(*GAP_S, count))
         return described(seen, times, pair.type_id, wanted, self._describe)
 
