@@ -54,7 +54,9 @@ def open_garments(data: GarmentData) -> Garments:
         stores.append(cached(data.cache / "clips", lambda: clip_garments(Path(data.clips))))
     if data.scenes:
         for split, first, share in ((TRAIN, 1, 1.0), (VALIDATION, _HELD_OUT_SEED, 0.15)):
-            stores.append(_drawn(data.cache / f"drawn-{split}", max(round(data.scenes * share), 1), first, split))
+            stores.append(
+                _drawn(data.cache / f"drawn-{split}-{data.scenes}", max(round(data.scenes * share), 1), first, split)
+            )
     return Garments(stores)
 
 
