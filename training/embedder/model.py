@@ -22,6 +22,7 @@ class EmbedderModelConfig:
         taps: trunk blocks whose maps give means and deviations; the last block gives the GeM.
         hidden: width of a hidden layer beside the linear one; 0 for none.
         palette: colours per channel of the soft colour histogram; its bins are their cube.
+        cell: side in pixels of the cells whose mean colours are counted.
         ground: how much of the background's contrast is kept before the trunk, 0..1.
     """
 
@@ -30,6 +31,7 @@ class EmbedderModelConfig:
     dimension: int = 192
     taps: tuple[int, ...] = (3, 6, 13)
     palette: int = 4
+    cell: int = 2
     hidden: int = 0
     ground: float = 0.0
 
@@ -60,7 +62,7 @@ class Embedder(nn.Module):
         weights = masks.unsqueeze(1)
         maps = self.trunk(tint_ground(colours, weights, self.config.ground))
         parts = [masked_moments(m, resize_mask(weights, m)) for m in maps[:-1]]
-        small = nn.functional.avg_pool2d(colours, 2)
+        small = nn.functional.avg_pool2d(colours, self.config.cell)
         inner = resize_mask(weights, small)
         parts.append(self.gem(maps[-1], resize_mask(weights, maps[-1])))
         parts.append(self.palette(small, inner))
