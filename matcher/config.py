@@ -84,6 +84,8 @@ class LookupConfig:
     k: int = 5
     top_types: int = 2
     refresh_s: float = 0.0  # how often to look for a new generation of the catalogue; 0 = never
+    # Whether the bundle's verifier re-ranks what is found; None = where its card says that it measured better.
+    verify: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""

@@ -28,6 +28,7 @@ from matcher.stages.models import Runtime
 from matcher.stages.settle import Settle, settle_single
 from matcher.stages.tiers import Thresholds
 from matcher.stages.track import Tracker
+from matcher.stages.verify import Verifier
 from matcher.types import Frame, Garments, Product
 
 __all__ = ["Pipeline", "Progress", "Summary", "run", "spread_over_cores"]
@@ -168,7 +169,8 @@ class Pipeline:
             )
         self.embedder = Embedder(self.bundle, runtime)
         self.fuse = Fuse(self.config.settle)
-        self.lookup = Lookup(catalog, self.config.lookup)
+        verifier = Verifier.open(self.bundle, self.config.lookup.verify, runtime)
+        self.lookup = Lookup(catalog, self.config.lookup, verifier)
         self.single = Thresholds.of(self.bundle, self.config.settle)
         self.settle = Settle(Thresholds.of(self.bundle, self.config.settle, fused=True), self.config.settle)
 

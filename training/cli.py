@@ -1,4 +1,4 @@
-"""`asworn train detector|types|embedder` and `asworn export`."""
+"""`asworn train detector|types|embedder|fusion|tiers|verifier` and `asworn export`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from matcher.errors import BackendError, ConfigError
+from training.cli_fusion import fusion, tiers, verifier
 
 train = typer.Typer(help="Train a model from a recipe.", no_args_is_help=True)
 
@@ -92,6 +93,10 @@ def pairs(
     if family not in FAMILIES:
         raise ConfigError(f"no family of warps is called {family!r}; choose one of {', '.join(FAMILIES)}")
     typer.echo(write_sheet(data, out, seed=seed, family=family))
+
+
+for command in (fusion, tiers, verifier):
+    train.command()(command)
 
 
 def export(

@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matcher.catalog.catalog import Catalog
 from matcher.config import LookupConfig
+from matcher.stages.verify import Verifier
 from matcher.types import Garments
 
 
 class Lookup:
     """Searches one generation of a catalogue until `refresh` finds a newer one."""
 
-    def __init__(self, catalog: Catalog, config: LookupConfig | None = None) -> None:
-        """Search this catalogue with these settings."""
-        self.catalog = catalog
+    def __init__(self, catalog: Catalog, config: LookupConfig | None = None, verifier: Verifier | None = None) -> None:
+        """Search this catalogue with these settings; a verifier re-ranks what is found."""
+        self.catalog, self.verifier = catalog, verifier
         self.config = config or LookupConfig()
         self._generation = catalog.snapshot()
         self._checked = time.monotonic()
@@ -32,11 +34,28 @@ class Lookup:
         match_score = np.full((len(garments), k), -1, np.float32)
         asked = np.flatnonzero(garments.embedding.any(1))
         if len(asked):
-            product_row[asked], match_score[asked] = self._generation.search(
-                garments.embedding[asked], garments.type_probs[asked], k, self.config.top_types
-            )
+            product_row[asked], match_score[asked] = self._search(garments[asked])
         found = garments.with_columns(product_row=product_row, match_score=match_score)
         return found.with_products(self._generation.product)
+
+    def _search(self, garments: Garments) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        k, vectors = self.config.k, garments.embedding
+        depth = k if self.verifier is None else max(k, self.verifier.depth)
+        rows, scores = self._generation.search(vectors, garments.type_probs, depth, self.config.top_types)
+        if self.verifier is None:
+            return rows, scores
+        near = np.array([self._nearest(vector, found) for vector, found in zip(vectors, rows, strict=True)], np.float32)
+        verified = np.where(rows >= 0, self.verifier.scores(vectors, near, scores), -1)
+        order = np.lexsort((rows, -verified, rows < 0), axis=1)[:, :k]
+        return np.take_along_axis(rows, order, 1), np.take_along_axis(verified, order, 1)
+
+    def _nearest(self, vector: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(K, D) of each product the stored vector that is nearest; zeros where there is no product."""
+        near = np.zeros((len(rows), len(vector)), np.float32)
+        for i in np.flatnonzero(rows >= 0):
+            stored = self._generation.reconstruct(int(rows[i]))
+            near[i] = stored[int((stored @ vector).argmax())]
+        return near
 
     def refresh(self) -> bool:
         """Take up a new generation of the catalogue, at most every `refresh_s`; never where that is 0.

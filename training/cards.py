@@ -1,0 +1,25 @@
+"""Changes to the card of a bundle that is already there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from matcher.bundle import Bundle, write_card
+
+
+def change_card(bundle: Bundle, model: str, section: dict[str, Any]) -> Path:
+    """Write a card again with other entries in one model's section; the files' hashes are taken anew.
+
+    Args:
+        bundle: whose card.
+        model: name of the section, which is made if there is none.
+        section: entries that are set; the others stay.
+
+    Returns:
+        Path of the card.
+    """
+    card = json.loads(json.dumps({key: value for key, value in bundle.card.items() if key not in ("format", "files")}))
+    card["models"][model] = {**card["models"].get(model, {}), **section}
+    return write_card(bundle.folder, card)

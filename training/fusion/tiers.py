@@ -1,0 +1,103 @@
+"""Thresholds of the tiers for fused descriptors, chosen on simulated tracks of held-out garments.
+
+Every track asks the gallery as the matcher would, once as it is and once with its own product taken out. "exact" is the
+lowest evidence that at most 1 % of the tracks without their product reach; where that would leave fewer than half of
+the right answers exact, 2, 5 or 10 % are allowed instead. "similar" is the lowest evidence from which on half of all
+answers are right. Evidence is the similarity plus `lead` times the distance to the second product (see
+`matcher.stages.tiers`); its weight is the ratio of a logistic regression's two coefficients.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from matcher.bundle import Bundle
+from matcher.stages.tiers import TRACKS
+from matcher.stages.verify import Verifier
+from training.cards import change_card
+from training.embedder.calibration import SIMILAR_PRECISION, threshold_for, threshold_for_false
+from training.fusion.answers import Answers, ask, fused
+from training.fusion.tracks import TrackSet
+
+FALSE_EXACT = (0.01, 0.02, 0.05, 0.1)
+USEFUL = 0.5  # share of the right answers that must stay exact
+MOST_LEAD_WEIGHT = 2.0
+
+
+def calibrate_tracks(found: TrackSet, verifier: Verifier | None = None) -> dict[str, Any]:
+    """The part of the card's calibration that is for tracks: `exact`, `similar`, `lead`, and what was measured.
+
+    Args:
+        found: tracks of held-out garments and the gallery.
+        verifier: the bundle's, where it is on.
+    """
+    descriptors = np.stack([fused(track) for track in found.tracks])
+    present, absent = (ask(found, descriptors, absent=gone, verifier=verifier) for gone in (False, True))
+    lead = round(lead_weight(present, absent), 2)
+    with_product, without = evidence(present, lead), evidence(absent, lead)
+    exact = choose_exact(with_product[present.right], without)
+    both = np.concatenate([with_product, without])
+    right = np.concatenate([present.right, np.zeros(len(without), bool)])
+    similar = min(threshold_for(both, right, SIMILAR_PRECISION), exact)
+    # Rounded up: rounded down, a false answer might reach it again.
+    exact, similar = (float(np.ceil(value * 1e4) / 1e4) for value in (exact, similar))
+    return {"exact": exact, "similar": similar, "lead": lead, "measured": _measured(present, absent, exact, lead)}
+
+
+def evidence(answers: Answers, lead: float) -> NDArray[np.float32]:
+    """(N,) evidence of the first product of each answer."""
+    return answers.scores[:, 0] + np.float32(lead) * answers.lead
+
+
+def choose_exact(right: NDArray[np.float32], absent: NDArray[np.float32]) -> float:
+    """Least evidence of "exact".
+
+    Args:
+        right: evidence of the right answers.
+        absent: evidence of the answers when the product is taken out.
+    """
+    for share in FALSE_EXACT:
+        exact = threshold_for_false(absent, share)
+        if (right >= exact).mean() >= USEFUL:
+            break
+    return exact
+
+
+def lead_weight(present: Answers, absent: Answers) -> float:
+    """How much a lead says against a similarity: the ratio of their coefficients in a logistic regression, 0..2."""
+    told = np.concatenate([_told(present), _told(absent)]).astype(np.float64)
+    right = np.concatenate([present.right, np.zeros(len(absent.right), bool)])
+    if right.all() or not right.any():
+        return 0.0
+    score, lead, _ = minimize(_loss, np.zeros(3), (told, np.where(right, 1.0, -1.0)), method="BFGS").x
+    return float(np.clip(lead / score, 0, MOST_LEAD_WEIGHT)) if score > 0 else 0.0
+
+
+def _told(answers: Answers) -> NDArray[np.float32]:
+    return np.stack([answers.scores[:, 0], answers.lead, np.ones(len(answers.right), np.float32)], 1)
+
+
+def _loss(weights: NDArray, told: NDArray, sign: NDArray) -> float:
+    # A weak pull to zero keeps separable data finite.
+    return float(np.logaddexp(0, -sign * (told @ weights)).mean() + 1e-4 * (weights[:2] ** 2).sum())
+
+
+def _measured(present: Answers, absent: Answers, exact: float, lead: float) -> dict[str, float | int]:
+    said = (evidence(present, lead) >= exact) & present.right
+    return {
+        "tracks": len(present.right),
+        "recall@1": round(float(present.right.mean()), 4),
+        "recall_exact": round(float(said.mean()), 4),
+        "false_exact_removed": round(float((evidence(absent, lead) >= exact).mean()), 4),
+    }
+
+
+def put_into(bundle: Bundle, calibration: dict[str, Any]) -> Path:
+    """Write the tracks' calibration into a bundle's card; returns the card's path."""
+    known = bundle.model("embedder").get("calibration", {})
+    return change_card(bundle, "embedder", {"calibration": {**known, TRACKS: calibration}})
