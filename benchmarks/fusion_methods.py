@@ -1,18 +1,20 @@
-"""Ways to ask a gallery with several views of one garment, each giving a score for every product."""
+"""Ways to make one question to the gallery out of several views, each giving a score for every product."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.config import SettleConfig
-from matcher.stages.fuse import Views
+from matcher.bundle import Bundle
+from training.fusion.answers import fused
 from training.fusion.tracks import Gallery, Track
 
 # Track and gallery in, (G,) float32 scores out.
 Method = Callable[[Track, Gallery], NDArray[np.float32]]
+SINGLE, MEAN, BEST, SHIPPED, ATTENTION = "single best view", "mean", "best score", "shipped fusion", "attention pooling"
 
 
 def single_view(track: Track, gallery: Gallery) -> NDArray[np.float32]:
@@ -31,24 +33,19 @@ def best_score(track: Track, gallery: Gallery) -> NDArray[np.float32]:
 
 
 def shipped(track: Track, gallery: Gallery) -> NDArray[np.float32]:
-    """What the matcher does: views come one after the other, a limited number is kept, their descriptor is asked."""
+    """What the matcher does, see `matcher.stages.fuse`."""
     return gallery.embeddings @ fused(track)
 
 
-def fused(track: Track, limit: int | None = None) -> NDArray[np.float32]:
-    """The matcher's descriptor (D,) at the end of a track."""
-    views = Views()
-    for embedding, quality, time in zip(track.embeddings, track.qualities, track.times, strict=True):
-        views.add(embedding, float(quality), float(time), limit or SettleConfig().max_views)
-    return views.descriptor()
+def attention(checkpoint: Path, bundle: Bundle) -> Method:
+    """Attention pooling with trained weights; for the errors see `training.fusion.train.load_pooling`."""
+    from training.fusion.train import load_pooling, pool
+
+    model = load_pooling(checkpoint, bundle)
+    return lambda track, gallery: gallery.embeddings @ pool(model, track)
 
 
-METHODS: dict[str, Method] = {
-    "single best view": single_view,
-    "mean of views": plain_mean,
-    "best score of views": best_score,
-    "shipped fusion": shipped,
-}
+METHODS: dict[str, Method] = {SINGLE: single_view, MEAN: plain_mean, BEST: best_score, SHIPPED: shipped}
 
 
 def normalised(vector: NDArray) -> NDArray[np.float32]:

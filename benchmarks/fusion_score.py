@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from benchmarks.fusion_methods import Method
 from training.embedder.calibration import threshold_for_false
-from training.fusion.tracks import TrackSet
+from training.fusion.answers import searched
+from training.fusion.tracks import Track, TrackSet
 
-TOP_TYPES = 2
 FALSE_EXACT = 0.01  # share of tracks without a product in the gallery that may be called exact
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a method answers to every track that has its product in the gallery; all (N,).
+    """What a method answers to every track; all (N,).
 
     Attributes:
-        rank: products of the track's types that score more than the right one.
+        rank: products searched that score as much as the right one or more.
         top: best score.
         absent: best score with the right product taken out.
     """
@@ -32,30 +32,25 @@ class Answers:
 
 def ask(found: TrackSet, method: Method) -> Answers:
     """Ask the gallery with every track, in its two likeliest types as the matcher does."""
-    answers = [_ask(method(t, found.gallery), t, found.gallery.types) for t in found.tracks if t.wanted >= 0]
+    answers = [_ask(method(t, found.gallery), t, found.gallery.types) for t in found.tracks]
     rank, top, absent = zip(*answers, strict=True) if answers else ((), (), ())
     return Answers(np.array(rank, np.int64), np.array(top, np.float32), np.array(absent, np.float32))
 
 
-def _ask(scores: NDArray[np.float32], track, types: NDArray[np.int64]) -> tuple[int, float, float]:
-    searched = np.argsort(-track.type_probs, kind="stable")[:TOP_TYPES]
-    allowed = np.isin(types, searched[track.type_probs[searched] > 0])
-    scores = np.where(allowed, scores, -1.0)
+def _ask(scores: NDArray[np.float32], track: Track, types: NDArray[np.int64]) -> tuple[int, float, float]:
+    scores = np.where(searched(track, types), scores, np.float32(-1))
     others = np.delete(scores, track.wanted)
-    own = scores[track.wanted] if allowed[track.wanted] else -1.0
-    return int((others >= own).sum()), float(scores.max()), float(others.max())
+    return int((others >= scores[track.wanted]).sum()), float(scores.max()), float(others.max())
 
 
 def figures(answers: Answers, exact: float) -> dict[str, float | int]:
-    """Recalls, and with `exact` as the least score: share of right exact answers, share of false ones when removed."""
-    said = answers.top >= exact
+    """Recalls; and with `exact` as the least score, share of tracks right and exact, and exact without the product."""
     return {
-        "tracks": len(answers.rank),
         "recall@1": _share(answers.rank < 1),
         "recall@5": _share(answers.rank < 5),
-        "recall_exact": _share(said & (answers.rank < 1)),
+        "recall_exact": _share((answers.top >= exact) & (answers.rank < 1)),
         "false_exact_removed": _share(answers.absent >= exact),
-        "threshold": round(exact, 4),
+        "exact_from": round(exact, 4),
     }
 
 
