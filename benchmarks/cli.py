@@ -1,4 +1,4 @@
-"""`asworn bench accuracy|latency|detector-speed|wardrobe-video`: measure, print, and write JSON."""
+"""`asworn bench accuracy|fusion|latency|detector-speed|wardrobe-video`: measure, print, and write JSON."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks.cli_fusion import fusion_command
 from training.evaluation.output import percent, print_table
 
 bench = typer.Typer(help="Measure speed, and accuracy on drawn clips.", no_args_is_help=True)
@@ -18,6 +19,8 @@ Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads of each 
 Results = Annotated[Path | None, typer.Option("--results", help="Folder for the JSON file; none is written without.")]
 SIZE = (1280, 720)
 SEED = 1
+
+bench.command("fusion")(fusion_command)
 
 
 @bench.command("accuracy")
