@@ -24,6 +24,7 @@ RUNTIME = [
     "rich>=13",
 ]
 TRAIN = ["torch>=2.4", "torchvision>=0.19", "onnx>=1.17", "onnxscript>=0.3", "pytorch-metric-learning>=2.6"]
+CLIP = ["torch>=2.4", "open_clip_torch>=2.30", "timm>=1.0.9"]
 DEV = ["pytest>=8", "ruff>=0.8", "import-linter>=2.1"]
 
 setup(
@@ -40,7 +41,7 @@ setup(
         "configs": ["*.toml", "taxonomies/*.toml"],
     },
     install_requires=RUNTIME,
-    extras_require={"train": TRAIN, "dev": DEV + TRAIN},
+    extras_require={"train": TRAIN, "clip": CLIP, "dev": DEV + TRAIN + CLIP},
     entry_points={
         "console_scripts": ["asworn=matcher.cli.main:main"],
         "asworn.commands": [

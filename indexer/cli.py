@@ -23,6 +23,7 @@ from indexer.pictures import load_ahead
 from matcher.bundle import Bundle
 from matcher.catalog.folder import generation_name
 from matcher.errors import InputError
+from matcher.foreign import with_embedder
 from matcher.stages.models import Runtime
 
 _SHOWN = 10
@@ -34,6 +35,7 @@ def index(
     feed: Annotated[Path, typer.Argument(metavar="FEED", help="A folder of pictures, or a CSV or TSV file.")],
     out: Annotated[Path | None, typer.Option(metavar="CATALOG", help="Folder of the catalogue to write.")] = None,
     bundle: Annotated[str | None, typer.Option(help="Weights: a folder, or a packaged name.")] = None,
+    embedder: Annotated[str, typer.Option(help="In place of the bundle's: open_clip:MODEL[:WEIGHTS], dinov2:...")] = "",
     backend: Annotated[str, typer.Option(help="What runs the models.")] = "onnxruntime",
     device: Annotated[str, typer.Option(help="Where it runs them: cpu, cuda or tensorrt.")] = "cpu",
     threads: Annotated[int, typer.Option(min=0, help="Threads for the models; 0 = all cores.")] = 0,
@@ -51,7 +53,7 @@ def index(
     with _show_rejected_on_failure():
         if not content.items:
             raise NothingIndexed(content.rejected)
-        weights = Bundle.open(bundle)
+        weights = with_embedder(Bundle.open(bundle), embedder)
         describer = BundleDescriber(weights, Runtime(backend, device, threads))
         with _progress("indexing", content.picture_count) as step:
             tally = build(content, out, weights, describer, step, reuse)

@@ -117,6 +117,7 @@ class PipelineConfig:
     """All settings of a pipeline; see configs/file.toml."""
 
     bundle: str = "tiny"
+    embedder: str = ""  # another project's in place of the bundle's: "open_clip:MODEL[:WEIGHTS]" or "dinov2:..."
     backend: str = "onnxruntime"
     device: str = "cpu"
     threads: int = 0  # inside one operator; 0 = all cores that the process may use

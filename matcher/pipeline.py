@@ -17,6 +17,7 @@ from matcher.catalog.catalog import Catalog
 from matcher.clock import Clock
 from matcher.config import PipelineConfig, load_pipeline_config
 from matcher.errors import CatalogError
+from matcher.foreign import with_embedder
 from matcher.runner import Progress, Summary, run
 from matcher.runtime.onnx_session import usable_cores
 from matcher.stages.classify import Classifier
@@ -60,7 +61,7 @@ class Pipeline:
             CatalogError: another embedder made the catalogue.
         """
         self.config = config or PipelineConfig()
-        self.bundle = bundle or Bundle.open(self.config.bundle)
+        self.bundle = bundle or with_embedder(Bundle.open(self.config.bundle), self.config.embedder)
         self.catalog = catalog
         self._clock = Clock()
         runtime = Runtime(self.config.backend, self.config.device, self.config.threads)

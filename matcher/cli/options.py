@@ -12,6 +12,7 @@ from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
 from matcher.config import PipelineConfig, load_pipeline_config
 from matcher.errors import ConfigError, InputError
+from matcher.foreign import with_embedder
 from matcher.pipeline import Pipeline, spread_over_cores
 
 CatalogOption = Annotated[Path | None, typer.Option("--catalog", help="The shop's catalogue; without it types only.")]
@@ -39,7 +40,7 @@ def make_pipeline(
     """
     settings = _settings(config, bundle, threads, masks, mask_rows)
     settings = spread_over_cores(settings) if whole_file else replace(settings, frames_at_once=1)
-    weights = Bundle.open(settings.bundle)
+    weights = with_embedder(Bundle.open(settings.bundle), settings.embedder)
     loaded = Catalog.load(catalog, weights.embedder_hash) if catalog is not None else None
     return Pipeline(settings, loaded, weights)
 

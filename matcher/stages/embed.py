@@ -21,11 +21,12 @@ class Embedder:
             BundleError: the bundle has no embedder, or its file cannot be loaded.
             BackendError: the backend or the device is not installed.
         """
-        card = bundle.model("embedder")
+        self._session = (runtime or Runtime()).load(bundle, "embedder")
+        # Another project's embedder says itself what it takes: the card knows its name only.
+        card = getattr(self._session, "card", bundle.model("embedder"))
         self.dimension: int = card["dimension"]
         self._size, self._margin = card["input"]["size"], card["input"]["margin"]
         self._uses_mask = card["input"].get("mask", True)
-        self._session = (runtime or Runtime()).load(bundle, "embedder")
 
     def __call__(self, frame: Frame | NDArray[np.uint8], garments: Garments) -> Garments:
         """Fill `embedding` for the rows with `due` set, or for all where that column is absent; zeros elsewhere.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from matcher.bundle import Bundle
 from matcher.errors import BundleError
-from matcher.runtime.load import load_session
+from matcher.runtime.load import load_embedder, load_session
 from matcher.runtime.session import Session
 from matcher.taxonomy import TYPES
 from matcher.types import Frame
@@ -35,6 +35,8 @@ class Runtime:
             raise BundleError(f"the {model} of {bundle.folder} knows other types than this version; export it again")
         if key not in section:
             raise BundleError(f"the card of {bundle.folder} names no {key} for the {model}; export it again")
+        if "backend" in section:
+            return load_embedder(section, self.device, self.threads)
         return load_session(bundle.path(section[key]), self.backend, self.device, self.threads)
 
 

@@ -13,6 +13,7 @@ from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
 from matcher.config import load_pipeline_config
 from matcher.errors import InputError
+from matcher.foreign import with_embedder
 from matcher.pipeline import Pipeline
 from matcher.types import NONE, TIERS, Frame, Garments, Product
 from matcher.video.open import open_video
@@ -69,7 +70,7 @@ def open_pipeline(
     """
     settings = load_pipeline_config(config or "file.toml")
     settings = replace(settings, threads=threads or settings.threads)
-    weights = Bundle.open(bundle or settings.bundle)
+    weights = with_embedder(Bundle.open(bundle or settings.bundle), settings.embedder)
     shop = Catalog.load(catalog, weights.embedder_hash)
     return Pipeline(settings, shop, weights), shop
 
