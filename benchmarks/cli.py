@@ -1,4 +1,4 @@
-"""`asworn bench accuracy|fusion|latency|detector-speed|wardrobe-video`: measure, print, and write JSON."""
+"""`asworn bench accuracy|try-on|clips|fusion|latency|detector-speed|wardrobe-video`: measure, print, and write JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.cli_fusion import fusion_command
+from benchmarks.cli_retrieval import try_on_command
 from training.evaluation.output import percent, print_table
 
 bench = typer.Typer(help="Measure speed, and accuracy on drawn clips.", no_args_is_help=True)
@@ -20,6 +21,7 @@ Results = Annotated[Path | None, typer.Option("--results", help="Folder for the 
 SIZE = (1280, 720)
 SEED = 1
 
+bench.command("try-on")(try_on_command)
 bench.command("fusion")(fusion_command)
 
 
