@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.cli_fusion import fusion_command
-from benchmarks.cli_retrieval import try_on_command
+from benchmarks.cli_retrieval import clips_command, try_on_command
 from training.evaluation.output import percent, print_table
 
 bench = typer.Typer(help="Measure speed, and accuracy on drawn clips.", no_args_is_help=True)
@@ -22,6 +22,7 @@ SIZE = (1280, 720)
 SEED = 1
 
 bench.command("try-on")(try_on_command)
+bench.command("clips")(clips_command)
 bench.command("fusion")(fusion_command)
 
 

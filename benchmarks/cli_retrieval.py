@@ -93,3 +93,44 @@ def save(name: str, result: dict[str, Any], folder: Path | None) -> None:
 
     if folder is not None:
         typer.echo(f"written: {write(name, result, folder)}")
+
+
+def clips_command(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer distractors, and every third frame.")] = False,
+    bundle: Bundle = None,
+    also_bundle: AlsoBundle = None,
+    also_embedder: AlsoEmbedder = None,
+    baselines: Baselines = True,
+    cache: Cache = None,
+    threads: Threads = 2,
+    results: Results = None,
+) -> None:
+    """Real clips: products cropped from one moment, among 3,000 distractors, searched in the rest of the clip."""
+    from benchmarks.clips import clips
+    from matcher.bundle import Bundle as Weights
+    from matcher.stages.models import Runtime
+
+    weights, runtime = Weights.open(bundle), Runtime(threads=threads)
+    entrants = make_entrants(weights, runtime, also_bundle or (), also_embedder or (), baselines)
+    result = clips(weights, entrants, cache or default_folder(), quick, runtime, progress)
+    tracks = result["tracks"]
+    names = ("top1", "top1_s", "shown", "exact", "wrong_exact", "false_exact", "seen")
+    row = (tracks["tracks"], *(percent(tracks[name]) for name in names))
+    header = (
+        "tracks",
+        "top-1",
+        "top-1, by time",
+        "right shown",
+        "right exact",
+        "wrong exact",
+        "exact, removed",
+        "seen",
+    )
+    print_table(f"Tracks as the pipeline settles them, gallery {result['gallery']}", header, [row])
+    for key, title in (("views", "Single frames"), ("track_means", "Mean of each track's views")):
+        rows = [
+            (name, *(percent(one["all"][column]) for column in COLUMNS), one["all"]["queries"])
+            for name, one in result[key].items()
+        ]
+        print_table(f"{title}, at the pipeline's boxes and masks", ("", *COLUMNS, "queries"), rows)
+    save("clips_quick" if quick else "clips", result, results)

@@ -51,9 +51,9 @@ class Places:
         """Note what was found of one item."""
         self.xyxy[row], self.mask[row], self.type_probs[row], self.found[row] = xyxy, mask, type_probs, True
 
-    def view(self, row: int, image: NDArray[np.uint8]) -> View:
-        """The garment of a row in its picture."""
-        return View(image, self.xyxy[row], self.mask[row])
+    def view(self, row: int, image: NDArray[np.uint8]) -> View | None:
+        """The garment of a row in its picture; None where it was not found."""
+        return View(image, self.xyxy[row], self.mask[row]) if self.found[row] else None
 
     def save(self, path: Path) -> None:
         """Write them to an .npz file, whole or not at all."""

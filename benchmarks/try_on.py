@@ -8,28 +8,23 @@ searched; and they are found by the bundle's detector, and the two likeliest typ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import places
-from benchmarks.cache import code_key, key_of
 from benchmarks.datasets import data_folder
 from benchmarks.detail import is_printed
 from benchmarks.entrants import HISTOGRAM, Entrant
 from benchmarks.gallery import distractors, products
 from benchmarks.items import ItemList, stored
-from benchmarks.places import Finder, Places
+from benchmarks.located import Kept, joined
 from benchmarks.recall import Task, allowed_types, figures, rivals_of
-from benchmarks.vectors import Vectors, vectors_of
+from benchmarks.vectors import Vectors
 from benchmarks.worn import worn_items
-from indexer import describe
-from matcher import boxes
 from matcher.bundle import Bundle
-from matcher.stages import classify, detect
 from matcher.stages.models import Runtime
 from matcher.taxonomy import TYPES
 from training.evaluation.output import Progress, silent
@@ -43,17 +38,22 @@ _LISTS = "1"  # raise it when the gallery's lists change
 
 @dataclass(frozen=True)
 class Shop:
-    """What is searched: `items` are the products, then the distractors; `queries` wear some of the products."""
+    """What is searched: the products, then the distractors; `queries` wear some of the products."""
 
-    items: ItemList
+    products: ItemList
+    distractors: ItemList
     queries: ItemList
-    products: int
 
     @property
     def own(self) -> NDArray[np.int64]:
         """(Q,) row of each query's product."""
-        rows = {item.identity: row for row, item in enumerate(self.items)}
+        rows = {item.identity: row for row, item in enumerate(self.products)}
         return np.array([rows[query.identity] for query in self.queries], np.int64)
+
+    @property
+    def types(self) -> NDArray[np.int64]:
+        """(G,) type ids of products and distractors."""
+        return np.concatenate([self.products.types, self.distractors.types])
 
 
 def try_on(
@@ -70,37 +70,32 @@ def try_on(
         progress: wraps what takes time.
 
     Returns:
-        {"products", "gallery", "queries", "undetected", "given": {name: figures}, "found": {name: figures}}; figures
-        as from `benchmarks.recall.figures`.
+        {"products", "gallery", "queries", "undetected", "type_missed", "given": {name: figures}, "found": {name:
+        figures}}; figures as from `benchmarks.recall.figures`. `undetected` and `type_missed` are shares of the
+        queries: the detector did not find the garment, or the right type was not among the likeliest two.
 
     Raises:
         InputError: there is no data.
     """
     shop = make_shop(data_folder(), cache, quick, progress)
-    given = {
-        "gallery": vectors_of(entrants, shop.items, _given(shop.items), "given", cache, progress),
-        "queries": vectors_of(entrants, shop.queries, _given(shop.queries), "given", cache, progress),
-    }
-    there, seen = _places(bundle, shop, cache, runtime, progress)
-    detector = _detector_key(bundle)
-    found = {
-        "gallery": vectors_of(entrants, shop.items, there.view, detector, cache, progress),
-        "queries": vectors_of(entrants, shop.queries, _found(seen), detector, cache, progress),
-    }
-    rivals = rivals_of(shop.own, given["gallery"][HISTOGRAM], shop.items.types)
-    groups = _groups(shop)
-    everything = np.ones((len(shop.queries), len(shop.items)), bool)
-    filtered = allowed_types(seen.type_probs, shop.items.types, TOP_TYPES)
-    easy = Task(shop.own, everything, np.ones(len(shop.queries), bool), rivals, groups)
-    real = Task(shop.own, filtered, seen.found, rivals, groups)
+    kept = Kept(entrants, bundle, cache, runtime, progress)
+    given = joined(kept.given(shop.products), kept.given(shop.distractors))
+    shown = joined(kept.shown(shop.products)[1], kept.shown(shop.distractors)[1])
+    seen, worn = kept.worn(shop.queries)
+    rivals = rivals_of(shop.own, given[HISTOGRAM], shop.types)
+    filtered = allowed_types(seen.type_probs, shop.types, TOP_TYPES)
+    everything, all_found = np.ones_like(filtered), np.ones_like(seen.found)
+    easy = Task(shop.own, everything, all_found, rivals, _groups(shop))
+    real = replace(easy, allowed=filtered, found=seen.found)
+    searched = filtered[np.arange(len(filtered)), shop.own]
     return {
-        "products": shop.products,
-        "gallery": len(shop.items),
+        "products": len(shop.products),
+        "gallery": len(shop.types),
         "queries": len(shop.queries),
         "undetected": round(float(1 - seen.found.mean()), 4),
-        "type_missed": round(float((seen.found & ~filtered[np.arange(len(filtered)), shop.own]).mean()), 4),
-        "given": _judge(entrants, given, easy),
-        "found": _judge(entrants, found, real),
+        "type_missed": round(float((seen.found & ~searched).mean()), 4),
+        "given": judge(entrants, kept.given(shop.queries), given, easy),
+        "found": judge(entrants, worn, shown, real),
     }
 
 
@@ -109,8 +104,7 @@ def make_shop(data: Path, cache: Path, quick: bool, progress: Progress = silent)
     step, count = (QUICK_STEP, QUICK_DISTRACTORS) if quick else (1, DISTRACTORS)
     own = stored(cache / f"products-{_LISTS}-{step}.json", data, lambda: progress(products(data, step), "products"))
     others = distractor_list(data, cache, count, progress)
-    queries = worn_items(data, own, cache, progress=progress)
-    return Shop(ItemList(data, own.items + others.items), queries, len(own))
+    return Shop(own, others, worn_items(data, own, cache, progress=progress))
 
 
 def distractor_list(data: Path, cache: Path, count: int, progress: Progress = silent) -> ItemList:
@@ -119,47 +113,17 @@ def distractor_list(data: Path, cache: Path, count: int, progress: Progress = si
     return stored(path, data, lambda: progress(distractors(data, count), "distractors", count))
 
 
-def _given(items: ItemList) -> Any:
-    return lambda row, image: items.items[row].view(image)
-
-
-def _found(seen: Places) -> Any:
-    return lambda row, image: seen.view(row, image) if seen.found[row] else None
-
-
-def _detector_key(bundle: Bundle) -> str:
-    """The same for bundles whose boxes, masks and types are the same."""
-    names = ("detector.file", "detector.mask_file", "classifier.file")
-    files = [bundle.model(name.split(".")[0])[name.split(".")[1]] for name in names]
-    settings = {key: value for key, value in bundle.model("detector").items() if key != "measured"}
-    code = code_key((boxes, detect, classify, describe, places))
-    return f"{[bundle.card['files'][file] for file in files]}{settings}{code}"
-
-
-def _places(bundle: Bundle, shop: Shop, cache: Path, runtime: Runtime, progress: Progress) -> tuple[Places, Places]:
-    """Where the detector sees the gallery and the queries, from the cache where it was asked before."""
-    key = _detector_key(bundle)
-    paths = [cache / f"places-{key_of(items.key, key)}.npz" for items in (shop.items, shop.queries)]
-    if not all(path.is_file() for path in paths):
-        finder = Finder(bundle, runtime)
-        finder.shown(shop.items, progress).save(paths[0])
-        finder.worn(shop.queries, progress).save(paths[1])
-    return Places.load(paths[0]), Places.load(paths[1])
+def judge(entrants: Sequence[Entrant], queries: Vectors, gallery: Vectors, task: Task) -> dict[str, Any]:
+    """Figures of every entrant by name."""
+    return {one.name: figures(queries[one.name] @ gallery[one.name].T, task, one.thresholds) for one in entrants}
 
 
 def _groups(shop: Shop) -> dict[str, NDArray[np.bool_]]:
     """Queries by type, and by whether the shop photo shows a print or pattern."""
-    own = ItemList(shop.items.root, shop.items.items[: shop.products])
-    printed = np.zeros(shop.products, bool)
-    for image, rows in own.pictures():
+    printed = np.zeros(len(shop.products), bool)
+    for image, rows in shop.products.pictures():
         for row in rows:
-            printed[row] = is_printed(own.items[row].view(image))
-    asked = printed[shop.own]
-    types = shop.queries.types
+            printed[row] = is_printed(shop.products.items[row].view(image))
+    asked, types = printed[shop.own], shop.queries.types
     by_type = {TYPES[i]: types == i for i in np.unique(types)}
     return {"printed": asked, "plain": ~asked, **by_type}
-
-
-def _judge(entrants: Sequence[Entrant], vectors: dict[str, Vectors], task: Task) -> dict[str, Any]:
-    scores = {one.name: vectors["queries"][one.name] @ vectors["gallery"][one.name].T for one in entrants}
-    return {one.name: figures(scores[one.name], task, one.thresholds) for one in entrants}
