@@ -6,9 +6,10 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ from torch import Tensor, nn
 from matcher.errors import MatcherError
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.ema import WeightAverage
+from training.trunk import CropTrunk
+
+Batch = TypeVar("Batch")
 
 # Step number -> loss and figures for the log. Must depend on the step and the weights alone: then resuming is exact.
 LossOf = Callable[[int], tuple[Tensor, Mapping[str, float]]]
@@ -77,6 +81,19 @@ class Loop:
         self.optimiser = torch.optim.AdamW(_groups(model, config))
         self.step = 0
         out.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def open(cls, model: nn.Module, config: LoopConfig, out: Path, recipe: Mapping[str, Any]) -> Loop:
+        """A loop that goes on where `out/last.pt` stopped, if it is there; arguments as for the class.
+
+        Raises:
+            ConfigError: the checkpoint cannot be read.
+            TrainingError: it is no checkpoint of this model.
+        """
+        loop = cls(model, config, out, recipe)
+        if (out / "last.pt").exists():
+            loop.resume(out / "last.pt")
+        return loop
 
     def run(self, loss_of: LossOf, watch: Callable[[int], None] | None = None) -> Path:
         """Train to the end of the schedule.
@@ -160,6 +177,49 @@ class Loop:
             raise TrainingError(f"{path} is not a checkpoint of this model: {error}") from error
 
 
+class Ahead(Generic[Batch]):
+    """Batches of a step, each made in a thread of its own while the step before it trains."""
+
+    def __init__(self, make: Callable[[int], Batch]) -> None:
+        """`make` gives the batch of a step from the step's number alone, so that resuming stays exact."""
+        self._make, self._worker = make, ThreadPoolExecutor(1)
+        self._next: tuple[int, Future[Batch]] | None = None
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of a step; errors of `make` come out here."""
+        ready = self._next[1].result() if self._next and self._next[0] == step else self._make(step)
+        self._next = step + 1, self._worker.submit(self._make, step + 1)
+        return ready
+
+
+class Origin(Protocol):
+    """The settings of a recipe that say which weights training starts from."""
+
+    weights: Path
+    detector: str
+    start: str
+
+
+def start_from(model: nn.Module, trunk: CropTrunk, origin: Origin) -> None:
+    """Put into a model the weights that its recipe starts from.
+
+    Args:
+        model: gets the averaged weights of the checkpoint `origin.start`, if one is named.
+        trunk: the model's trunk; else it gets the trunk of the detector `origin.detector`, or else ImageNet's.
+        origin: the recipe.
+
+    Raises:
+        ConfigError: a file is missing or has no such weights.
+        TrainingError: `start` is no checkpoint of this model.
+    """
+    if origin.start:
+        load_averaged(model, Path(origin.start))
+    elif origin.detector:
+        trunk.load_detector(Path(origin.detector))
+    else:
+        trunk.load_imagenet(origin.weights)
+
+
 def _groups(model: nn.Module, config: LoopConfig) -> list[dict[str, Any]]:
     """AdamW groups: the trunk apart from the rest, no decay for vectors and scalars."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
@@ -178,7 +238,7 @@ def _groups(model: nn.Module, config: LoopConfig) -> list[dict[str, Any]]:
 
 
 def load_averaged(model: nn.Module, path: Path) -> None:
-    """Put the averaged weights of a checkpoint into a model.
+    """Put the averaged weights of a checkpoint into a model; its buffers, which are not averaged, stay.
 
     Raises:
         ConfigError: the file cannot be read.
@@ -186,6 +246,7 @@ def load_averaged(model: nn.Module, path: Path) -> None:
     """
     state = load_checkpoint(path)
     try:
-        model.load_state_dict(state["averaged"])
+        kept = {name: value for name, value in model.named_buffers() if name in model.state_dict()}
+        model.load_state_dict({**kept, **state["averaged"]})
     except (KeyError, RuntimeError) as error:
         raise TrainingError(f"{path} is not a checkpoint of this model: {error}") from error

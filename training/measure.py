@@ -23,11 +23,11 @@ FIGURES = "measured.json"
 def measure_types(model: TypeClassifier, garments: Garments, config: TypesConfig) -> dict[str, Any]:
     """Top-1 and top-2 by kind of crop; five types are candidates, see `training.classifier.evaluate`."""
     result = {}
-    for kind in (PHOTO, FLAT, WORN, DRAWN):
+    for kind, alone in ((PHOTO, False), (FLAT, False), (WORN, False), (WORN, True), (DRAWN, False)):
         if garments.find(VALIDATION, (kind,)):
-            scores = asdict(score(*predict(model, garments, kind, config.size, config.margin)))
+            scores = asdict(score(*predict(model, garments, kind, config.size, config.margin, alone)))
             scores["per_type"] = {name: round(top1, 4) for name, (top1, _) in scores["per_type"].items()}
-            result[kind] = _rounded(scores)
+            result[f"{kind}, cut to its box" if alone else kind] = _rounded(scores)
     return {"measured": result}
 
 

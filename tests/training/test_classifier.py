@@ -13,10 +13,13 @@ from training.classifier import train as training
 from training.classifier.config import TypesConfig
 from training.classifier.evaluate import predict, restrict, score
 from training.classifier.model import TypeClassifier
+from training.classifier.pictures import stored_garments
 from training.classifier.views import TypeSampler
 from training.data.garment_crops import FLAT, PHOTO, WORN, Garments
+from training.data.records import Annotated
+from training.data.store import Store
 from training.export_crops import export_classifier
-from training.loop import LoopConfig, TrainingError
+from training.loop import Ahead, LoopConfig, TrainingError
 
 from .garment_toys import toy_garments
 
@@ -75,6 +78,34 @@ def test_batches_depend_on_the_step_alone(garments: Garments) -> None:
     assert not torch.equal(first[0], again(4)[0])
 
 
+def test_garments_of_annotated_pictures_are_cut_at_their_boxes(tmp_path: Path) -> None:
+    image = np.full((120, 100, 3), 200, np.uint8)
+    ids = np.zeros((120, 100), np.uint8)
+    ids[40:80, 30:70], image[40:80, 30:70] = 1, (10, 20, 30)
+    ids[100:105, 10:50] = 2  # too flat to be worth a crop
+    Store.write(tmp_path / "pictures", [("one", Annotated(image, ids, (10, 4)))])
+    (found,) = stored_garments(tmp_path / "pictures", "labelled")
+    assert (found.row.kind, found.row.split, found.row.type_id) == ("labelled", "train", 10)
+    x0, y0, x1, y1 = (round(v) for v in found.row.box)
+    assert np.all(found.image[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2] == (10, 20, 30))
+    assert np.all(found.image[: y0 - 2] == 200)
+
+
+def test_batches_made_ahead_are_the_same_and_errors_come_out() -> None:
+    made: list[int] = []
+
+    def make(step: int) -> int:
+        made.append(step)
+        if step == 3:
+            raise ValueError("three")
+        return step * step
+
+    ahead = Ahead(make)
+    assert [ahead(0), ahead(1), ahead(0), ahead(1), ahead(2)] == [0, 1, 0, 1, 4]
+    with pytest.raises(ValueError, match="three"):
+        ahead(3)
+
+
 def test_a_few_steps_lower_the_loss(garments: Garments) -> None:
     torch.manual_seed(0)
     model = TypeClassifier()
@@ -92,7 +123,7 @@ def test_a_few_steps_lower_the_loss(garments: Garments) -> None:
 
 @pytest.fixture
 def toy_run(monkeypatch: pytest.MonkeyPatch, garments: Garments) -> None:
-    monkeypatch.setattr(training, "open_garments", lambda data: garments)
+    monkeypatch.setattr(training, "open_all", lambda config: garments)
     monkeypatch.setattr("training.trunk.CropTrunk.load_imagenet", lambda self, path: None)
 
 
@@ -133,6 +164,8 @@ def test_predictions_and_the_exported_file_agree_with_torch(garments: Garments, 
     model = TypeClassifier().eval()
     probs, truth = predict(model, garments, PHOTO, 64, 0.08)
     assert probs.shape == (len(truth), len(TYPES)) and np.allclose(probs.sum(1), 1, atol=1e-5)
+    cut, _ = predict(model, garments, PHOTO, 64, 0.08, alone=True)
+    assert cut.shape == probs.shape and not np.array_equal(cut, probs)
     section = export_classifier(model, recipe(), tmp_path)
     session = load_session(tmp_path / section["file"], threads=1)
     crops = torch.randint(0, 256, (5, 64, 64, 3), dtype=torch.uint8)

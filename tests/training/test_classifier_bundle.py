@@ -81,18 +81,10 @@ def test_a_folder_without_a_detector_is_refused(tmp_path: Path) -> None:
         exporting._detector_section(tmp_path, tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["types", "embedder", "detector"])
-def test_an_unknown_setting_is_refused_before_anything_starts(kind: str, tmp_path: Path) -> None:
-    recipe = tmp_path / "recipe.toml"
-    recipe.write_text("colour = 3\n")
-    result = CliRunner().invoke(train, [kind, "--config", str(recipe), "--out", str(tmp_path / "run")])
-    assert isinstance(result.exception, ConfigError) and "colour" in str(result.exception)
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize("kind", ["types", "types_drawn", "embedder", "embedder_drawn"])
+@pytest.mark.parametrize("kind", ["types", "embedder"])
 def test_the_recipes_that_ship_can_be_read(kind: str) -> None:
     from training.settings import load_settings
 
-    settings = TypesConfig if "types" in kind else EmbedderConfig
-    assert load_settings(settings, Path(__file__).parents[2] / "configs" / f"train_{kind}.toml").loop.steps > 0
+    settings = TypesConfig if kind == "types" else EmbedderConfig
+    recipes = sorted((Path(__file__).parents[2] / "configs").glob(f"train_{kind}*.toml"))
+    assert recipes and all(load_settings(settings, path).loop.steps > 0 for path in recipes)

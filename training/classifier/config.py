@@ -9,7 +9,6 @@ from training.data.garment_crops import DRAWN, FLAT, PACKSHOT, PHOTO, WORN
 from training.loop import LoopConfig
 from training.mixture import GarmentData
 
-
 LABELLED = "labelled"  # rows of photos that a detector labelled
 
 

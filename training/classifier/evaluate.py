@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from matcher.boxes import crop_square
 from matcher.taxonomy import TYPE_IDS, TYPES
 from training.classifier.model import TypeClassifier
-from training.data.garment_crops import VALIDATION, Garments
+from training.data.garment_crops import VALIDATION, Garment, Garments
 
 SCORED = ("dresses", "footwear", "pants", "skirts", "tops")
+PAD = 0.05  # of a garment's longer side, kept around it where it is cut out
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,36 @@ def score(probs: NDArray[np.float32], truth: NDArray[np.int64], candidates: Iter
 
 
 @torch.no_grad()
-def predict(model: TypeClassifier, garments: Garments, kind: str, size: int, margin: float) -> tuple[NDArray, NDArray]:
-    """Probabilities (N, T) and true type ids (N,) of the validation rows of a kind, cut as at run time."""
+def predict(
+    model: TypeClassifier, garments: Garments, kind: str, size: int, margin: float, alone: bool = False
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Probabilities (N, T) and true type ids (N,) of the validation rows of a kind, seen as at run time.
+
+    Args:
+        model: the classifier.
+        garments: rows of which those of the validation split and of `kind` are taken.
+        kind: see `training.data.garment_crops`.
+        size, margin: of the crops.
+        alone: whether each garment comes as a picture of its own, cut to its box with `PAD` around it.
+    """
     model.eval()
     rows = garments.find(VALIDATION, (kind,))
     probs = []
     for at in range(0, len(rows), 32):
-        batch = [garments[i] for i in rows[at : at + 32]]
-        crops = [crop_square(g.image, np.array(g.row.box, np.float32), size, margin) for g in batch]
-        probs.append(model(torch.from_numpy(np.stack(crops))).softmax(1).numpy())
+        views = [_alone(garments[i]) if alone else _in_place(garments[i]) for i in rows[at : at + 32]]
+        crops = np.stack([crop_square(image, box, size, margin) for image, box in views])
+        both = torch.from_numpy(np.concatenate((crops, crops[:, :, ::-1])))
+        probs.append(model(both).softmax(1).numpy().reshape(2, len(views), -1).mean(0))
     return np.concatenate(probs), np.array([garments.rows[i].type_id for i in rows])
+
+
+def _in_place(garment: Garment) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    return garment.image, np.array(garment.row.box, np.float32)
+
+
+def _alone(garment: Garment) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """As a user who crops garments would keep them: picture and box are one."""
+    x0, y0, x1, y1 = garment.row.box
+    pad = PAD * max(x1 - x0, y1 - y0)
+    cut = garment.image[max(int(y0 - pad), 0) : int(y1 + pad) + 1, max(int(x0 - pad), 0) : int(x1 + pad) + 1]
+    return cut, np.array((0, 0, cut.shape[1], cut.shape[0]), np.float32)

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from training.classifier.config import TypesConfig
 from training.classifier.model import TypeClassifier
+from training.classifier.pictures import open_all
 from training.classifier.views import TypeSampler, type_view
 from training.data.garment_crops import Garments
-from training.loop import Loop, load_averaged
-from training.mixture import open_garments
+from training.loop import Ahead, Loop, start_from
 from training.settings import to_table
 
 
@@ -46,12 +46,7 @@ def build(config: TypesConfig) -> TypeClassifier:
     """The network that a recipe starts from."""
     torch.manual_seed(config.seed)
     model = TypeClassifier(config.frozen_blocks)
-    if config.start:
-        load_averaged(model, Path(config.start))
-    elif config.detector:
-        model.trunk.load_detector(Path(config.detector))
-    else:
-        model.trunk.load_imagenet(config.weights)
+    start_from(model, model.trunk, config)
     return model.to(memory_format=torch.channels_last)
 
 
@@ -71,10 +66,8 @@ def train(config: TypesConfig, out: Path) -> Path:
     """
     cv2.setNumThreads(1)
     model = build(config)
-    batches = TypeBatches(open_garments(config.data), config)
-    loop = Loop(model, config.loop, out, to_table(config))
-    if (out / "last.pt").exists():
-        loop.resume(out / "last.pt")
+    batches = Ahead(TypeBatches(open_all(config), config))
+    loop = Loop.open(model, config.loop, out, to_table(config))
     criterion = nn.CrossEntropyLoss(label_smoothing=config.smoothing)
 
     def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
