@@ -18,7 +18,7 @@ AlsoEmbedder = Annotated[
 ]
 Baselines = Annotated[bool, typer.Option(help="Also the histogram and the untrained trunk, which needs torch.")]
 Cache = Annotated[Path | None, typer.Option("--cache", help="Folder for what is made once: photos, boxes, vectors.")]
-Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads of each model.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="Pictures worked on side by side.")]
 Results = Annotated[Path | None, typer.Option("--results", help="Folder for the JSON file; none is written without.")]
 COLUMNS = ("recall@1", "recall@5", "recall@20", "hard@1")
 
@@ -38,9 +38,9 @@ def try_on_command(
     from matcher.bundle import Bundle as Weights
     from matcher.stages.models import Runtime
 
-    weights, runtime = Weights.open(bundle), Runtime(threads=threads)
+    weights, runtime = Weights.open(bundle), Runtime(threads=1)
     entrants = make_entrants(weights, runtime, also_bundle or (), also_embedder or (), baselines)
-    result = try_on(weights, entrants, cache or default_folder(), quick, runtime, progress)
+    result = try_on(weights, entrants, cache or default_folder(), quick, threads, progress)
     for way in ("given", "found"):
         show_way(way, result[way], entrants[0].name)
     typer.echo(
@@ -110,9 +110,9 @@ def clips_command(
     from matcher.bundle import Bundle as Weights
     from matcher.stages.models import Runtime
 
-    weights, runtime = Weights.open(bundle), Runtime(threads=threads)
+    weights, runtime = Weights.open(bundle), Runtime(threads=1)
     entrants = make_entrants(weights, runtime, also_bundle or (), also_embedder or (), baselines)
-    result = clips(weights, entrants, cache or default_folder(), quick, runtime, progress)
+    result = clips(weights, entrants, cache or default_folder(), quick, threads, progress)
     tracks = result["tracks"]
     names = ("top1", "top1_s", "shown", "exact", "wrong_exact", "false_exact", "seen")
     row = (tracks["tracks"], *(percent(tracks[name]) for name in names))

@@ -29,7 +29,6 @@ from matcher.catalog.catalog import Catalog
 from matcher.catalog.writer import CatalogWriter
 from matcher.config import load_pipeline_config
 from matcher.pipeline import Pipeline
-from matcher.stages.models import Runtime
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import EXACT, NONE, Product
 from matcher.video.image import read_image
@@ -56,7 +55,7 @@ class Gallery:
 
 
 def clips(
-    bundle: Bundle, entrants: Sequence[Entrant], cache: Path, quick: bool, runtime: Runtime, progress: Progress = silent
+    bundle: Bundle, entrants: Sequence[Entrant], cache: Path, quick: bool, workers: int, progress: Progress = silent
 ) -> dict[str, Any]:
     """Run the benchmark.
 
@@ -65,7 +64,7 @@ def clips(
         entrants: what is compared at the pipeline's boxes and masks; the bundle's embedder first.
         cache: folder for the distractors' places and vectors.
         quick: fewer distractors, and every third frame of the clips.
-        runtime: where the models run.
+        workers: threads.
         progress: wraps what takes time.
 
     Returns:
@@ -76,10 +75,10 @@ def clips(
         InputError: there is no data.
     """
     data = data_folder()
-    gallery = _gallery(data, entrants, bundle, cache, quick, runtime, progress)
+    gallery = _gallery(data, entrants, bundle, cache, quick, workers, progress)
     with tempfile.TemporaryDirectory() as folder:
-        whole = _pipeline(Path(folder) / "whole", gallery, 0, entrants[0], bundle, runtime)
-        poor = _pipeline(Path(folder) / "removed", gallery, gallery.products, entrants[0], bundle, runtime)
+        whole = _pipeline(Path(folder) / "whole", gallery, 0, entrants[0], bundle, workers)
+        poor = _pipeline(Path(folder) / "removed", gallery, gallery.products, entrants[0], bundle, workers)
         kinds = dict(zip(gallery.names[: gallery.products], gallery.types, strict=False))
         seen = [
             _watch(clip, Watcher(whole, poor, entrants, load_truth(clip.truth), kinds, 3 if quick else 1), progress)
@@ -102,12 +101,12 @@ def _gallery(
     bundle: Bundle,
     cache: Path,
     quick: bool,
-    runtime: Runtime,
+    workers: int,
     progress: Progress,
 ) -> Gallery:
     own = _products(data)
-    others = distractor_list(data, cache, QUICK_DISTRACTORS if quick else DISTRACTORS, progress)
-    kept = Kept(entrants, bundle, cache, runtime, progress)
+    others = distractor_list(data, cache, QUICK_DISTRACTORS if quick else DISTRACTORS, workers, progress)
+    kept = Kept(entrants, bundle, cache, workers, progress)
     vectors = joined(kept.shown(own)[1], kept.shown(others)[1])
     names = [item.identity for item in (*own, *others)]
     return Gallery(names, np.concatenate([own.types, others.types]), vectors, len(own))
@@ -125,14 +124,14 @@ def _item(root: Path, row: dict[str, str]) -> Item:
     return Item(row["image"], (0, 0, width, height), "", (height, width), TYPE_IDS[row["type"]], row["id"])
 
 
-def _pipeline(folder: Path, gallery: Gallery, start: int, own: Entrant, bundle: Bundle, runtime: Runtime) -> Pipeline:
+def _pipeline(folder: Path, gallery: Gallery, start: int, own: Entrant, bundle: Bundle, workers: int) -> Pipeline:
     """A pipeline with a catalogue of the products from a row on."""
     vectors = gallery.vectors[own.name]
     with CatalogWriter(folder, vectors.shape[1], bundle.embedder_hash, bundle.name) as writer:
         for row in range(start, len(gallery.names)):
             writer.add(Product(gallery.names[row], type=TYPES[gallery.types[row]]), vectors[row])
         writer.commit()
-    settings = replace(load_pipeline_config("file.toml"), threads=runtime.threads)
+    settings = replace(load_pipeline_config("file.toml"), threads=workers)
     return Pipeline(settings, Catalog.load(folder, bundle.embedder_hash), bundle)
 
 

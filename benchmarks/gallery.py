@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ import numpy as np
 from pycocotools import mask as rle
 
 from benchmarks.items import Item, item_of
+from benchmarks.parallel import ordered
 from matcher.boxes import clip
 from matcher.taxonomy import TYPE_IDS, type_of
 from matcher.video.image import read_image
@@ -24,13 +26,12 @@ _LEAST_SIDE = 24  # pixels
 _LEAST_FILL = 0.3  # of its box: less is a garment torn to pieces by what hides it
 
 
-def products(data: Path, step: int = 1) -> Iterator[Item]:
+def products(data: Path, step: int = 1, workers: int = 1) -> Iterator[Item]:
     """The validation photos of one garment, every one of them or every `step`-th.
 
     Where the garment cannot be cut out, the whole photo stands for it, as in the indexer.
     """
-    for path in _photos(data, VALIDATION)[::step]:
-        yield _shop_item(data, path, VALIDATION)
+    return ordered(partial(_shop_item, data, VALIDATION), _photos(data, VALIDATION)[::step], workers)
 
 
 def is_cut_out(item: Item) -> bool:
@@ -38,16 +39,16 @@ def is_cut_out(item: Item) -> bool:
     return bool(item.mask)
 
 
-def distractors(data: Path, count: int) -> Iterator[Item]:
+def distractors(data: Path, count: int, workers: int = 1) -> Iterator[Item]:
     """Garments of the training photos with their right types, spread evenly over the sets.
 
     Args:
         data: as from `benchmarks.datasets.data_folder`.
         count: how many; fewer where the sets have fewer.
+        workers: threads.
     """
     shop = round(count * SHOP_SHARE)
-    for path in _spread(_photos(data, TRAIN), shop):
-        yield _shop_item(data, path, TRAIN)
+    yield from ordered(partial(_shop_item, data, TRAIN), _spread(_photos(data, TRAIN), shop), workers)
     yield from _spread(list(_street(data)), count - shop)
 
 
@@ -55,7 +56,7 @@ def _photos(data: Path, split: str) -> list[Path]:
     return [path for path in sorted((data / "clothing" / split).glob("*/*")) if type_of(path.parent.name)]
 
 
-def _shop_item(data: Path, path: Path, split: str) -> Item:
+def _shop_item(data: Path, split: str, path: Path) -> Item:
     image = read_image(path)
     type_id, name = TYPE_IDS[type_of(path.parent.name)], f"flat-{split}-{path.stem}"
     file, mask = str(path.relative_to(data)), segment(image)

@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as rle
 
+from benchmarks.parallel import ordered
 from matcher.files import write_whole
 from matcher.video.image import read_image
+from training.evaluation.output import Progress
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +92,16 @@ class ItemList:
     def __iter__(self) -> Iterator[Item]:
         return iter(self.items)
 
-    def pictures(self) -> Iterator[tuple[NDArray[np.uint8], list[int]]]:
-        """Every picture once, read, with the rows of the neighbouring items on it."""
-        for file, rows in groupby(range(len(self.items)), key=lambda row: self.items[row].file):
-            yield read_image(self.root / file), list(rows)
+    def pictures(self) -> list[tuple[Path, list[int]]]:
+        """Every picture once, with the rows of the neighbouring items on it."""
+        groups = groupby(range(len(self.items)), key=lambda row: self.items[row].file)
+        return [(self.root / file, list(rows)) for file, rows in groups]
+
+    def look(self, work: Callable[[NDArray[np.uint8], list[int]], T], workers: int, progress: Progress) -> list[T]:
+        """The results of some work on every picture and its rows, in order, by several threads."""
+        groups = self.pictures()
+        done = ordered(lambda group: work(read_image(group[0]), group[1]), groups, workers)
+        return list(progress(done, "pictures", len(groups)))
 
     @property
     def types(self) -> NDArray[np.int64]:

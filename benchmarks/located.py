@@ -12,7 +12,7 @@ from benchmarks.cache import code_key, key_of
 from benchmarks.entrants import Entrant
 from benchmarks.items import ItemList
 from benchmarks.places import Finder, Places
-from benchmarks.vectors import Vectors, vectors_of
+from benchmarks.vectors import Vectors, ViewOf, vectors_of
 from indexer import background, describe
 from matcher import boxes
 from matcher.bundle import Bundle
@@ -27,37 +27,37 @@ class Kept:
     """What the entrants and a bundle's detector say of lists of garments; a cache on disk answers what it can."""
 
     def __init__(
-        self, entrants: Sequence[Entrant], bundle: Bundle, cache: Path, runtime: Runtime, progress: Progress = silent
+        self, entrants: Sequence[Entrant], bundle: Bundle, cache: Path, workers: int = 1, progress: Progress = silent
     ) -> None:
-        """Take what is compared, and whose detector finds garments."""
+        """Take what is compared, and whose detector finds garments, on as many threads as there are `workers`."""
         self.entrants = entrants
-        self._bundle, self._cache, self._runtime, self._progress = bundle, cache, runtime, progress
+        self._bundle, self._cache, self._workers, self._progress = bundle, cache, workers, progress
         self._finder: Finder | None = None
         self._detector = _detector_key(bundle)
 
     def given(self, items: ItemList) -> Vectors:
         """Vectors (N, D) by name, of the true boxes and masks."""
-        return vectors_of(
-            self.entrants, items, lambda row, image: items.items[row].view(image), "given", self._cache, self._progress
-        )
+        return self._vectors(items, lambda row, image: items.items[row].view(image), "given")
 
     def shown(self, items: ItemList) -> tuple[Places, Vectors]:
         """Where the indexer finds products, and their vectors there."""
-        return self._found(items, lambda finder: finder.shown(items, self._progress), "shown")
+        return self._found(items, lambda finder: finder.shown(items, self._workers, self._progress), "shown")
 
     def worn(self, items: ItemList) -> tuple[Places, Vectors]:
         """Where the matcher finds worn garments, and their vectors there; zeros for those not found."""
-        return self._found(items, lambda finder: finder.worn(items, self._progress), "worn")
+        return self._found(items, lambda finder: finder.worn(items, self._workers, self._progress), "worn")
 
     def _found(self, items: ItemList, find: Callable[[Finder], Places], how: str) -> tuple[Places, Vectors]:
         key = f"{how} {self._detector}"
         path = self._cache / f"places-{key_of(items.key, key)}.npz"
         if not path.is_file():
-            self._finder = self._finder or Finder(self._bundle, self._runtime)
+            self._finder = self._finder or Finder(self._bundle, Runtime(threads=1))
             find(self._finder).save(path)
         seen = Places.load(path)
-        vectors = vectors_of(self.entrants, items, seen.view, key, self._cache, self._progress)
-        return seen, vectors
+        return seen, self._vectors(items, seen.view, key)
+
+    def _vectors(self, items: ItemList, view_of: ViewOf, key: str) -> Vectors:
+        return vectors_of(self.entrants, items, view_of, key, self._cache, self._workers, self._progress)
 
 
 def joined(first: Vectors, second: Vectors) -> Vectors:

@@ -77,25 +77,31 @@ class Finder:
         self._classifier = Classifier(bundle, runtime)
         self._describer = BundleDescriber(bundle, runtime)
 
-    def worn(self, items: ItemList, progress: Progress = silent) -> Places:
+    def worn(self, items: ItemList, workers: int = 1, progress: Progress = silent) -> Places:
         """Worn garments: of all that the detector finds in the photo, what overlaps the true garment best."""
         places = Places.none(len(items))
-        for image, rows in progress(items.pictures(), "photos", len(items)):
+
+        def work(image: NDArray[np.uint8], rows: list[int]) -> None:
             garments = self._detector(image)
             for row in rows:
                 chosen = _overlapping(garments, items.items[row])
                 if chosen is not None:
                     one = self._classifier(image, garments[chosen])
                     places.put(row, one.xyxy[0], one.mask[0], one.type_probs[0])
+
+        items.look(work, workers, progress)
         return places
 
-    def shown(self, items: ItemList, progress: Progress = silent) -> Places:
+    def shown(self, items: ItemList, workers: int = 1, progress: Progress = silent) -> Places:
         """Products as the indexer finds them, told their type; those on street photos at their true boxes."""
         places = Places.none(len(items))
-        for image, rows in progress(items.pictures(), "pictures"):
+
+        def work(image: NDArray[np.uint8], rows: list[int]) -> None:
             for row in rows:
                 item = items.items[row]
                 self._put_street(places, row, item, image) if _on_street(item) else self._put(places, row, item, image)
+
+        items.look(work, workers, progress)
         return places
 
     def _put(self, places: Places, row: int, item: Item, image: NDArray[np.uint8]) -> None:

@@ -25,8 +25,8 @@ from benchmarks.recall import Task, allowed_types, figures, rivals_of
 from benchmarks.vectors import Vectors
 from benchmarks.worn import worn_items
 from matcher.bundle import Bundle
-from matcher.stages.models import Runtime
 from matcher.taxonomy import TYPES
+from matcher.video.image import read_image
 from training.evaluation.output import Progress, silent
 
 DISTRACTORS = 3000
@@ -57,7 +57,7 @@ class Shop:
 
 
 def try_on(
-    bundle: Bundle, entrants: Sequence[Entrant], cache: Path, quick: bool, runtime: Runtime, progress: Progress = silent
+    bundle: Bundle, entrants: Sequence[Entrant], cache: Path, quick: bool, workers: int, progress: Progress = silent
 ) -> dict[str, Any]:
     """Run the benchmark.
 
@@ -66,7 +66,7 @@ def try_on(
         entrants: what is compared; one of them must be the histogram, which says which products look alike.
         cache: folder for photos, boxes and vectors, which are made once.
         quick: a sample of the queries and distractors.
-        runtime: where the bundle's models run.
+        workers: threads.
         progress: wraps what takes time.
 
     Returns:
@@ -77,8 +77,8 @@ def try_on(
     Raises:
         InputError: there is no data.
     """
-    shop = make_shop(data_folder(), cache, quick, progress)
-    kept = Kept(entrants, bundle, cache, runtime, progress)
+    shop = make_shop(data_folder(), cache, quick, workers, progress)
+    kept = Kept(entrants, bundle, cache, workers, progress)
     given = joined(kept.given(shop.products), kept.given(shop.distractors))
     shown = joined(kept.shown(shop.products)[1], kept.shown(shop.distractors)[1])
     seen, worn = kept.worn(shop.queries)
@@ -99,18 +99,19 @@ def try_on(
     }
 
 
-def make_shop(data: Path, cache: Path, quick: bool, progress: Progress = silent) -> Shop:
+def make_shop(data: Path, cache: Path, quick: bool, workers: int = 1, progress: Progress = silent) -> Shop:
     """Products, distractors and queries; lists and photos are kept in the cache."""
     step, count = (QUICK_STEP, QUICK_DISTRACTORS) if quick else (1, DISTRACTORS)
-    own = stored(cache / f"products-{_LISTS}-{step}.json", data, lambda: progress(products(data, step), "products"))
-    others = distractor_list(data, cache, count, progress)
-    return Shop(own, others, worn_items(data, own, cache, progress=progress))
+    path = cache / f"products-{_LISTS}-{step}.json"
+    own = stored(path, data, lambda: progress(products(data, step, workers), "products"))
+    others = distractor_list(data, cache, count, workers, progress)
+    return Shop(own, others, worn_items(data, own, cache, workers, progress))
 
 
-def distractor_list(data: Path, cache: Path, count: int, progress: Progress = silent) -> ItemList:
+def distractor_list(data: Path, cache: Path, count: int, workers: int = 1, progress: Progress = silent) -> ItemList:
     """The distractors; the list is kept in the cache."""
     path = cache / f"distractors-{_LISTS}-{count}.json"
-    return stored(path, data, lambda: progress(distractors(data, count), "distractors", count))
+    return stored(path, data, lambda: progress(distractors(data, count, workers), "distractors", count))
 
 
 def judge(entrants: Sequence[Entrant], queries: Vectors, gallery: Vectors, task: Task) -> dict[str, Any]:
@@ -121,7 +122,8 @@ def judge(entrants: Sequence[Entrant], queries: Vectors, gallery: Vectors, task:
 def _groups(shop: Shop) -> dict[str, NDArray[np.bool_]]:
     """Queries by type, and by whether the shop photo shows a print or pattern."""
     printed = np.zeros(len(shop.products), bool)
-    for image, rows in shop.products.pictures():
+    for path, rows in shop.products.pictures():
+        image = read_image(path)
         for row in rows:
             printed[row] = is_printed(shop.products.items[row].view(image))
     asked, types = printed[shop.own], shop.queries.types

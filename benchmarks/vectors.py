@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ def vectors_of(
     view_of: ViewOf,
     key: str,
     folder: Path,
+    workers: int = 1,
     progress: Progress = silent,
 ) -> Vectors:
     """Describe every item by every entrant.
@@ -36,6 +37,7 @@ def vectors_of(
         view_of: row and its picture to what is described; None where there is nothing.
         key: what the views depend on besides the items.
         folder: where vectors are kept; those that are there are not made again.
+        workers: threads.
         progress: wraps the pictures.
 
     Returns:
@@ -45,24 +47,26 @@ def vectors_of(
     paths = {one.name: folder / f"vectors-{key_of(one.key, crops, items.key, key)}.npy" for one in entrants}
     missing = [one for one in entrants if not paths[one.name].is_file()]
     if missing:
-        made = _describe(missing, len(items), _views(items, view_of, progress))
+        made = _describe(missing, items, view_of, workers, progress)
         for one in missing:
             _save(paths[one.name], made[one.name])
     return {name: np.load(path, allow_pickle=False) for name, path in paths.items()}
 
 
-def _views(items: ItemList, view_of: ViewOf, progress: Progress) -> Iterable[tuple[int, View | None]]:
-    for image, rows in progress(items.pictures(), "views"):
-        yield from ((row, view_of(row, image)) for row in rows)
-
-
-def _describe(entrants: Sequence[Entrant], count: int, views: Iterable[tuple[int, View | None]]) -> Vectors:
+def _describe(
+    entrants: Sequence[Entrant], items: ItemList, view_of: ViewOf, workers: int, progress: Progress
+) -> Vectors:
     rows: dict[str, dict[int, NDArray[np.float32]]] = {one.name: {} for one in entrants}
-    for row, view in views:
-        if view is not None:
-            for one in entrants:
-                rows[one.name][row] = one.embed(view)
-    return {name: _stacked(known, count) for name, known in rows.items()}
+
+    def work(image: NDArray[np.uint8], numbers: list[int]) -> None:
+        for row in numbers:
+            view = view_of(row, image)
+            if view is not None:
+                for one in entrants:
+                    rows[one.name][row] = one.embed(view)
+
+    items.look(work, workers, progress)
+    return {name: _stacked(known, len(items)) for name, known in rows.items()}
 
 
 def _stacked(rows: dict[int, NDArray[np.float32]], count: int) -> NDArray[np.float32]:

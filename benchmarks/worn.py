@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.cache import code_key, key_of
 from benchmarks.gallery import is_cut_out
 from benchmarks.items import Item, ItemList, item_of, stored
+from benchmarks.parallel import ordered
 from matcher.video.image import read_image
 from training.augment import light
 from training.augment.light import camera
@@ -32,39 +32,41 @@ _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95]
 _ATTEMPTS = 4
 
 
-def worn_items(
-    data: Path, products: ItemList, folder: Path, times: int = TIMES, progress: Progress = silent
-) -> ItemList:
+def worn_items(data: Path, products: ItemList, folder: Path, workers: int = 1, progress: Progress = silent) -> ItemList:
     """Dress validation wearers in the products, by the family of warps that training never uses.
 
     Args:
         data: as from `benchmarks.datasets.data_folder`.
-        products: of which those that could be cut out are worn.
+        products: of which those that could be cut out are worn, by `TIMES` people each.
         folder: where photos and list are kept; a second call with the same arguments only reads them.
-        times: people for each product.
+        workers: threads.
         progress: wraps the products.
 
     Returns:
         The worn garments, boxes and masks as they truly are; `identity` is the product's.
     """
-    place = folder / f"worn-{_key(products, times)}"
-    return stored(place / "items.json", place, lambda: _dress(data, products, place, times, progress))
+    place = folder / f"worn-{_key(products)}"
+    return stored(place / "items.json", place, lambda: _dress(data, products, place, workers, progress))
 
 
-def _dress(data: Path, products: ItemList, place: Path, times: int, progress: Progress) -> Iterator[Item]:
+def _dress(data: Path, products: ItemList, place: Path, workers: int, progress: Progress) -> Iterator[Item]:
     place.mkdir(parents=True, exist_ok=True)
     wardrobe = Wardrobe(list(wearers(data, VALIDATION)))
-    for item in progress([item for item in products if is_cut_out(item)], "try-ons"):
-        # Of the name, not of the row: a sample of the products has the same queries for them as the whole.
-        rng = np.random.default_rng((SEED, int(hashlib.sha256(item.identity.encode()).hexdigest()[:8], 16)))
-        garment = ShopGarment(
-            read_image(products.root / item.file), item.whole_mask() * 255, item.type_id, item.identity
-        )
-        for number in range(times):
-            worn = _worn(wardrobe, garment, rng)
-            if worn is not None:
-                file = f"{item.identity}-{number}.jpg"
-                yield _kept(worn, place / file, rng)
+    cut_out = [item for item in products if is_cut_out(item)]
+    done = ordered(lambda item: list(_people(wardrobe, products.root, item, place)), cut_out, workers)
+    for worn in progress(done, "try-ons", len(cut_out)):
+        yield from worn
+
+
+def _people(wardrobe: Wardrobe, root: Path, item: Item, place: Path) -> Iterator[Item]:
+    """The people who wear one product; who they are follows from its name alone, so a sample has the same ones."""
+    rng = np.random.default_rng((SEED, int(key_of(item.identity)[:8], 16)))
+    mask = item.whole_mask() * 255
+    garment = ShopGarment(read_image(root / item.file), mask, item.type_id, item.identity)
+    for number in range(TIMES):
+        worn = _worn(wardrobe, garment, rng)
+        if worn is not None:
+            yield _kept(worn, place / f"{item.identity}-{number}.jpg", rng)
 
 
 def _worn(wardrobe: Wardrobe, garment: ShopGarment, rng: Generator) -> TryOn | None:
@@ -90,8 +92,8 @@ def _filmed(worn: TryOn, rng: Generator) -> tuple[NDArray[np.uint8], NDArray[np.
     return camera(cv2.resize(worn.image, size, interpolation=cv2.INTER_AREA), rng, 1.0), mask
 
 
-def _key(products: ItemList, times: int) -> str:
+def _key(products: ItemList) -> str:
     """What decides the photos: the products, how many, and the code that makes them."""
     return key_of(
-        products.key, f"{times} {SEED} {_SMALLEST}", code_key((pairs, relight, spans, synthesise, warp, light))
+        products.key, f"{TIMES} {SEED} {_SMALLEST}", code_key((pairs, relight, spans, synthesise, warp, light))
     )

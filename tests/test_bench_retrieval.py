@@ -16,13 +16,13 @@ from benchmarks.entrants import HISTOGRAM, bundle_entrant, histogram, unique
 from benchmarks.gallery import distractors, products
 from benchmarks.items import Item, ItemList, View, item_of, stored
 from benchmarks.located import Kept
+from benchmarks.parallel import ordered
 from benchmarks.places import Finder, Places
 from benchmarks.recall import Task, allowed_types, figures, hard_ranks, ranks, rivals_of
 from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
 from matcher.config import PipelineConfig, TrackConfig
 from matcher.pipeline import Pipeline
-from matcher.stages.models import Runtime
 from matcher.stages.tiers import Thresholds
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import EXACT
@@ -186,7 +186,7 @@ def test_vectors_are_made_once_and_name_by_name(bundle: Bundle, tmp_path: Path) 
     items = pictures(tmp_path / "pictures")
     entrants = unique([bundle_entrant(bundle, "ours"), histogram(), bundle_entrant(bundle, "ours")])
     assert [one.name for one in entrants] == ["ours", HISTOGRAM, "ours (2)"]
-    kept = Kept(entrants, bundle, tmp_path / "cache", Runtime())
+    kept = Kept(entrants, bundle, tmp_path / "cache", workers=2)
     (tmp_path / "cache").mkdir()
     places, vectors = kept.worn(items)
     assert set(vectors) == {one.name for one in entrants} and not vectors["ours"][2].any()
@@ -194,6 +194,12 @@ def test_vectors_are_made_once_and_name_by_name(bundle: Bundle, tmp_path: Path) 
     for name in ("a.png", "b.png"):
         (items.root / name).unlink()  # what is kept needs no picture
     np.testing.assert_array_equal(kept.worn(items)[1][HISTOGRAM], vectors[HISTOGRAM])
+
+
+def test_work_in_threads_keeps_its_order_and_its_errors() -> None:
+    assert list(ordered(lambda n: n * n, range(50), 3)) == [n * n for n in range(50)]
+    with pytest.raises(ZeroDivisionError):
+        list(ordered(lambda n: 1 // n, [1, 0, 2], 2))
 
 
 def test_keys_follow_content_and_code() -> None:
