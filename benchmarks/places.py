@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.items import Item, ItemList, View
 from indexer.describe import BundleDescriber, one_hot
-from matcher.boxes import paste_mask
+from matcher.boxes import iou, paste_mask
 from matcher.bundle import Bundle
 from matcher.files import PartFile
 from matcher.stages.classify import Classifier
@@ -20,7 +20,7 @@ from matcher.taxonomy import TYPES
 from matcher.types import Garments
 from training.evaluation.output import Progress, silent
 
-SAME_IOU = 0.5  # of masks: a found garment that overlaps the true one less is another one
+SAME_IOU = 0.5  # of boxes or of masks: a found garment that overlaps the true one less is another one
 _STREET = "street-"
 
 
@@ -120,13 +120,15 @@ def _on_street(item: Item) -> bool:
 
 
 def _overlapping(garments: Garments, item: Item) -> int | None:
-    """Row of the garment whose mask overlaps an item's best; None where none does well enough."""
+    """Row of the garment whose mask overlaps an item's best; None where neither box nor mask does well enough."""
     if not len(garments):
         return None
     truth = item.whole_mask() > 0
-    shares = [_mask_iou(paste_mask(g.mask[0], g.xyxy[0], *item.size[::-1]), truth) for g in garments]
+    masks = np.array([_mask_iou(paste_mask(g.mask[0], g.xyxy[0], *item.size[::-1]), truth) for g in garments])
+    boxes = iou(np.array([item.xyxy], np.float32), garments.xyxy)[0]
+    shares = np.where(np.maximum(boxes, masks) >= SAME_IOU, masks, -1)
     best = int(np.argmax(shares))
-    return best if shares[best] >= SAME_IOU else None
+    return best if shares[best] >= 0 else None
 
 
 def _mask_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
