@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ def wardrobe_video(
 
     Returns:
         {"gallery", "whole": figures, "removed": {"tracks", "false_exact", "flicker"}}; see `score_video`.
+        Every frame is judged and counts for as long as it lasts. `first_right_s` is the mean over the products that
+        are shown rightly at all, from their first clear appearance on; `top1` says how many are.
     """
     showcase = make_showcase(folder, seed, per_type, size, seconds)
     truth = load_truth(showcase.truth)
@@ -50,6 +53,18 @@ def wardrobe_video(
         },
         "removed": {name: removed[name] for name in ("tracks", "false_exact", "flicker")},
     }
+
+
+def mean_of(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The runs' figures in one, as for a run of its own; a figure that a run lacks counts for nothing."""
+    parts = {part: [run[part] for run in runs] for part in ("whole", "removed")}
+    means = {part: {key: _mean([one[key] for one in rows]) for key in rows[0]} for part, rows in parts.items()}
+    return {"seed": "mean", "gallery": _mean([run["gallery"] for run in runs]), **means}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(sum(known) / len(known), 4) if known else None
 
 
 def without(showcase: Showcase, truth: list[Interval]) -> Path:

@@ -19,7 +19,7 @@ from benchmarks.environment import save
 from benchmarks.latency import latency
 from benchmarks.showcase import Showcase
 from benchmarks.timing import alternate, quantiles
-from benchmarks.wardrobe_video import without
+from benchmarks.wardrobe_video import mean_of, without
 from matcher.errors import BackendError, InputError
 from matcher.pipeline import Pipeline
 from matcher.video.writer import VideoWriter
@@ -137,3 +137,12 @@ def test_a_feed_without_the_worn_products(tmp_path: Path) -> None:
     )
     with poor.open(newline="", encoding="utf-8") as file:
         assert list(csv.DictReader(file)) == [{"id": "a", "image": "a.jpg", "title": "one, two"}]
+
+
+def test_runs_are_averaged_over_what_they_know() -> None:
+    runs = [
+        {"seed": seed, "gallery": 20, "whole": {"recall": recall, "first_right_s": first}, "removed": {"tracks": 4}}
+        for seed, recall, first in ((1, 0.5, None), (2, 1.0, 3.0))
+    ]
+    mean = mean_of(runs)
+    assert mean["whole"] == {"recall": 0.75, "first_right_s": 3.0} and mean["removed"] == {"tracks": 4}
