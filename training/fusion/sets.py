@@ -6,6 +6,7 @@ for among all held-out garments and some training garments. Training sets hold t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,7 @@ import numpy as np
 from matcher.bundle import Bundle
 from matcher.stages.models import Runtime
 from training.data.garment_crops import TRAIN, VALIDATION, Garments
+from training.embedder.sampler import PairSource
 from training.fusion.simulate import Describe, Progress, Simulator
 from training.fusion.tracks import Gallery, TrackSet, load_tracks, save_tracks
 from training.mixture import GarmentData, open_garments
@@ -57,10 +59,11 @@ def simulated(data: TrackData, bundle: Bundle, part: str, progress: Progress) ->
         ConfigError: there are no garments.
     """
     maker = _Maker(data, bundle, progress)
-    known = f"{bundle.embedder_hash[:12]}-{data.garments.tried_on}-{data.garments.scenes}"
+    held = TRAIN if part == LEARN else VALIDATION
+    known = f"{data.garments.tried_on}-{data.garments.scenes}-{maker.digest}-{bundle.embedder_hash[:12]}"
     learn = f"-{data.tracks}" if part == LEARN else ""
-    gallery = _cached(data.cache / f"gallery{learn}-{known}-{data.distractors}.npz", lambda: maker.gallery(part))
-    tracks = _cached(data.cache / f"{part}-{known}-{data.tracks}.npz", lambda: maker.tracks(part))
+    gallery = _cached(data.cache / f"gallery-{held}{learn}-{data.distractors}-{known}.npz", lambda: maker.gallery(part))
+    tracks = _cached(data.cache / f"{part}-{data.tracks}-{known}.npz", lambda: maker.tracks(part))
     return TrackSet(tracks.tracks, gallery.gallery)
 
 
@@ -76,7 +79,14 @@ class _Maker:
     def __init__(self, data: TrackData, bundle: Bundle, progress: Progress) -> None:
         self._data, self._bundle, self._progress = data, bundle, progress
 
+    @property
+    def digest(self) -> str:
+        """Of the garments' names in their order: rows of a gallery mean nothing for others."""
+        names = [name for split in (TRAIN, VALIDATION) for name in PairSource(self._garments, split).identities]
+        return hashlib.sha256("\n".join(names).encode()).hexdigest()[:8]
+
     def tracks(self, part: str) -> TrackSet:
+        """The tracks of a part; the gallery is apart."""
         simulator = self._simulator(TRAIN if part == LEARN else VALIDATION)
         chosen = _names(simulator.identities, part)[: self._data.tracks]
         rows = {name: row for row, name in enumerate(self._held(simulator, part))}
@@ -87,6 +97,7 @@ class _Maker:
         return TrackSet(found, _nothing())
 
     def gallery(self, part: str) -> TrackSet:
+        """The gallery of a part, without tracks."""
         train, rng = self._simulator(TRAIN), np.random.default_rng(_SPLIT_SEED + 1)
         asked = train if part == LEARN else self._simulator(VALIDATION)
         held = self._held(asked, part)

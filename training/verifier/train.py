@@ -62,15 +62,27 @@ def train(config: VerifierConfig, bundle: Bundle, out: Path, progress: Progress 
     if (out / "last.pt").exists():
         loop.resume(out / "last.pt")
     batches = PairBatches(found, config)
-    positive = torch.tensor(config.positive)
 
     def loss_of(step: int) -> tuple[Tensor, dict[str, float]]:
         queries, candidates, right = batches(step)
         logits = model.logits(queries, candidates)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, right, pos_weight=positive)
-        return loss, {"recall@1": float((logits.argmax(1) == 0).float().mean())}
+        return pair_loss(logits, right, config.positive), {"recall@1": float((logits.argmax(1) == 0).float().mean())}
 
     return loop.run(loss_of)
+
+
+def pair_loss(logits: Tensor, right: Tensor, positive: float) -> Tensor:
+    """Order and probability: cross entropy among a track's candidates, and of each pair for itself.
+
+    Args:
+        logits: (N, K).
+        right: (N, K) of 0 and 1; the first of each row is right.
+        positive: weight of the right pairs in the second part.
+    """
+    first = torch.zeros(len(logits), dtype=torch.int64)
+    weight = torch.tensor(positive)
+    single = nn.functional.binary_cross_entropy_with_logits(logits, right, pos_weight=weight)
+    return nn.functional.cross_entropy(logits, first) + single
 
 
 class PairBatches:
