@@ -20,6 +20,9 @@ RUNTIME = [
     "pycocotools>=2.0.8",
     "pillow>=10.1",
     "jinja2>=3.1",
+    "defusedxml>=0.7.1",
+    "httpx>=0.27",
+    "httpcore>=1.0",
     "typer>=0.15",
     "rich>=13",
 ]

@@ -16,6 +16,7 @@ from indexer.describe import WHOLE, Describer, Description
 from indexer.feeds.base import FeedContent, FeedItem, Rejected
 from indexer.pictures import Library, Loaded, load_ahead
 from matcher.bundle import Bundle
+from matcher.catalog.settings import Settings
 from matcher.catalog.table import Origin
 from matcher.catalog.writer import CatalogWriter
 from matcher.errors import FeedError
@@ -64,6 +65,7 @@ def build(
     describer: Describer,
     progress: Callable[[int], None] | None = None,
     reuse: bool = True,
+    settings: Settings | None = None,
 ) -> Tally:
     """Describe every picture of a feed and write a new generation. An error or an interruption leaves nothing.
 
@@ -74,13 +76,14 @@ def build(
         describer: the models.
         progress: called with the number of pictures done since the last call.
         reuse: take the vectors of unchanged pictures from the current generation.
+        settings: the catalogue's; None = those it has.
 
     Raises:
         NothingIndexed: no product could be used; the catalogue stays as it is.
         CatalogError: somebody else writes the catalogue, or the disk refuses.
     """
     job = _Job(describer, progress or (lambda done: None), list(content.rejected))
-    with CatalogWriter(out, describer.dimension, bundle.embedder_hash, bundle.name) as writer:
+    with CatalogWriter(out, describer.dimension, bundle.embedder_hash, bundle.name, settings=settings) as writer:
         library = Library(out, bundle.embedder_hash, describer.dimension) if reuse else None
         with closing(load_ahead(content.items, bundle.hash, library)) as pictures:
             for item in content.items:

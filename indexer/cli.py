@@ -17,8 +17,9 @@ from rich.text import Text
 
 from indexer.build import REJECTED, NothingIndexed, Tally, build
 from indexer.describe import BundleDescriber
-from indexer.feeds.base import FeedContent, Rejected
-from indexer.feeds.open import open_feed
+from indexer.feeds.base import FeedContent, FeedOptions, Rejected
+from indexer.feeds.open import FORMATS, open_feed
+from indexer.options import parse_columns, parse_currency, parse_settings
 from indexer.pictures import load_ahead
 from matcher.bundle import Bundle
 from matcher.catalog.folder import generation_name
@@ -27,12 +28,14 @@ from matcher.foreign import with_embedder
 from matcher.stages.models import Runtime
 
 _SHOWN = 10
+_FORMAT_HELP = f"What the feed is, where its content does not tell: {', '.join(FORMATS)}."
+_COLUMN_HELP = "Which column is which, e.g. id=ArtNr; may be given again."
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
 
 
 def index(
-    feed: Annotated[Path, typer.Argument(metavar="FEED", help="A folder of pictures, or a CSV or TSV file.")],
+    feed: Annotated[Path, typer.Argument(metavar="FEED", help="A folder of pictures, or a file of a known format.")],
     out: Annotated[Path | None, typer.Option(metavar="CATALOG", help="Folder of the catalogue to write.")] = None,
     bundle: Annotated[str | None, typer.Option(help="Weights: a folder, or a packaged name.")] = None,
     embedder: Annotated[str, typer.Option(help="In place of the bundle's: open_clip:MODEL[:WEIGHTS], dinov2:...")] = "",
@@ -41,11 +44,16 @@ def index(
     threads: Annotated[int, typer.Option(min=0, help="Threads for the models; 0 = all cores.")] = 0,
     reuse: Annotated[bool, typer.Option(help="Keep the vectors of pictures that did not change.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be indexed; write nothing.")] = False,
+    format_name: Annotated[str | None, typer.Option("--format", help=_FORMAT_HELP)] = None,
+    column: Annotated[list[str] | None, typer.Option(metavar="OURS=THEIRS", help=_COLUMN_HELP)] = None,
+    currency: Annotated[str, typer.Option(help="Of prices that name none, such as EUR.")] = "",
+    link_template: Annotated[str | None, typer.Option(help='How links are made: "{url}?utm_source=tv".')] = None,
+    disclosure: Annotated[str | None, typer.Option(help="Label shown with links, e.g. that they are ads.")] = None,
 ) -> None:
     """Turn a shop's feed into a catalogue. Rows and pictures that cannot be used are listed with the reason."""
     if out is None and not dry_run:
         raise InputError("say where the catalogue goes: --out CATALOG")
-    opened = open_feed(feed)
+    opened = open_feed(feed, format_name, FeedOptions(parse_columns(column or []), parse_currency(currency)))
     content = opened.read()
     if dry_run:
         _show_plan(opened.kind, _with_pictures_read(content))
@@ -56,7 +64,7 @@ def index(
         weights = with_embedder(Bundle.open(bundle), embedder)
         describer = BundleDescriber(weights, Runtime(backend, device, threads))
         with _progress("indexing", content.picture_count) as step:
-            tally = build(content, out, weights, describer, step, reuse)
+            tally = build(content, out, weights, describer, step, reuse, parse_settings(out, link_template, disclosure))
     _show_result(tally, out)
 
 

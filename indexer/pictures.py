@@ -78,6 +78,8 @@ def content_key(data: bytes, bundle_hash: str, type_hint: str) -> str:
 def load(item: FeedItem, picture: Picture, bundle_hash: str, library: Library | None) -> Loaded:
     """Read one picture of a product; an unreadable one comes back with the reason."""
     try:
+        if picture.path is None:
+            return Loaded(picture, error="pictures of the web are not fetched yet")
         if picture.path.stat().st_size > MAX_BYTES:
             return Loaded(picture, error=f"{picture.name} is larger than {MAX_BYTES >> 20} MiB")
         data = picture.path.read_bytes()

@@ -66,6 +66,7 @@ class Product:
     brand: str = ""
     colour: str = ""
     gender: str = ""
+    age_group: str = ""
     price: float | None = None
     currency: str = ""
     availability: str = ""

@@ -83,7 +83,7 @@ def shop(tmp_path: Path) -> Path:
         "half,cut.png,,,\n"
         "bag,bags.png,Bag,bags,\n"
         "bag,noise.jpg,Bag,bags,\n"
-        "far,https://shop.example/a.jpg,,,\n"
+        "far,ftp://shop.example/a.jpg,,,\n"
     )
     return folder
 
@@ -119,7 +119,7 @@ def test_good_rows_are_indexed_and_bad_ones_listed(
     assert [(int(row["row"]), row["id"], row["reason"]) for row in written] == [
         (one.row, one.id, one.reason) for one in tally.rejected
     ]
-    assert "noise.jpg" in tally.rejected[0].reason and "supported yet" in tally.rejected[-1].reason
+    assert "noise.jpg" in tally.rejected[0].reason and "ftp: address" in tally.rejected[-1].reason
     assert not check(tmp_path / "c").problems
 
 

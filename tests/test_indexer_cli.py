@@ -78,6 +78,20 @@ def test_dry_run_writes_nothing(photos: Path, tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_columns_currency_and_settings(photos: Path, tmp_path: Path, toy: str) -> None:
+    (photos / "list.csv").write_text("ArtNr;Bild;VK;URL\n7;tops/tops1.png;12,50;https://shop.example/7?v=1\n")
+    said = ["--column", "id=ArtNr", "--column", "image=Bild", "--column", "price=VK", "--currency", "eur"]
+    template = ["--link-template", "{url}?utm_source=tv"]
+    done = run(photos / "list.csv", "--out", tmp_path / "c", "--bundle", toy, *said, *template)
+    assert done.exit_code == 0, done.output
+    product = Catalog.load(tmp_path / "c").product(0)
+    assert (product.id, product.price, product.currency) == ("7", 12.5, "EUR")
+    assert product.link == "https://shop.example/7?v=1&utm_source=tv"
+    done = run(photos / "list.csv", "--out", tmp_path / "c", "--bundle", toy, *said, "--disclosure", "Ad")
+    catalog = Catalog.load(tmp_path / "c")
+    assert catalog.settings.disclosure == "Ad" and catalog.product(0).link.endswith("utm_source=tv")
+
+
 def test_nothing_indexed_is_the_users_mistake(tmp_path: Path, toy: str) -> None:
     (tmp_path / "shop.csv").write_text("id,image\na,missing.jpg\n")
     failed = run(tmp_path / "shop.csv", "--out", tmp_path / "c", "--bundle", toy)
@@ -91,6 +105,12 @@ MISTAKES = [
     (("missing.csv", "--out", "c"), FeedError, "there is no feed at missing.csv"),
     (("photos",), InputError, "--out CATALOG"),
     (("photos", "--out", "photos", "--bundle", "TOY"), CatalogError, "holds other files"),
+    (("photos", "--out", "c", "--format", "xls"), FeedError, "the formats are google-xml"),
+    (("photos", "--out", "c", "--column", "id"), InputError, "is not OURS=THEIRS"),
+    (("photos", "--out", "c", "--column", "ident=x"), InputError, "is not OURS=THEIRS"),
+    (("photos", "--out", "c", "--column", "id=x", "--column", "id=y"), InputError, "names id twice"),
+    (("photos", "--out", "c", "--currency", "euros"), InputError, "three-letter code"),
+    (("photos", "--out", "c", "--bundle", "TOY", "--link-template", "{price}"), InputError, "may have {url}"),
 ]
 
 

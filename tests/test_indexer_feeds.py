@@ -10,8 +10,6 @@ import pytest
 
 from indexer.feeds import values
 from indexer.feeds.base import FeedContent
-from indexer.feeds.csv import CsvFeed
-from indexer.feeds.folder import FolderFeed
 from indexer.feeds.open import open_feed
 from indexer.feeds.values import BadValue
 from matcher.errors import FeedError
@@ -33,7 +31,7 @@ def shop(tmp_path: Path) -> Path:
 def read(shop: Path, text: str | bytes, name: str = "products.csv") -> FeedContent:
     """Read a feed of this text."""
     (shop / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-    return CsvFeed(shop / name).read()
+    return open_feed(shop / name).read()
 
 
 def ids(content: FeedContent) -> list[str]:
@@ -107,9 +105,12 @@ ROWS = [
     ("x,sub/../../outside.jpg,,,,", "outside the feed's folder"),
     ("x,/etc/passwd,,,,", "outside the feed's folder"),
     ("x,link.jpg,,,,", "outside the feed's folder"),
-    ("x,https://shop.example/a.jpg,,,,", "pictures by URL are not supported yet; download them first"),
-    ("x,HTTP://shop.example/a.jpg,,,,", "pictures by URL are not supported yet"),
-    ("x,file:///etc/passwd,,,,", "not a file beside the feed"),
+    ("x,file:///etc/passwd,,,,", "is a file: address; only http and https are fetched"),
+    ("x,FTP://shop.example/a.jpg,,,,", "is a ftp: address"),
+    ("x,data:image/png;base64 AAAA,,,,", "is a data: address"),
+    ("x,https:///a.jpg,,,,", "address is not valid"),
+    ("x,https://shop.example:99999/a.jpg,,,,", "address is not valid"),
+    ("x,http://[::1/a.jpg,,,,", "address is not valid"),
     ("x,data:image/png;base64\\,AAAA,,,,", "has 7 fields, the header has 6"),
     ("x,a\x00.jpg,,,,", "path is not valid"),
     (f"x,{'a' * 4000},,,,", "path is not valid"),
@@ -306,7 +307,7 @@ def test_folder_feed(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
     os.symlink("/etc/passwd", tmp_path / "tops" / "trick.jpg")
-    content = FolderFeed(tmp_path).read()
+    content = open_feed(tmp_path).read()
     products = {item.product.id: (item.product.type, [one.name for one in item.pictures]) for item in content.items}
     assert products == {
         "loose": ("", ["loose.jpg"]),
@@ -327,18 +328,18 @@ def test_folder_names_that_are_not_text(tmp_path: Path) -> None:
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9.jpg")).touch()
     except OSError:
         pytest.skip("this file system takes only UTF-8 names")
-    rejected = FolderFeed(tmp_path).read().rejected
+    rejected = open_feed(tmp_path).read().rejected
     assert len(rejected) == 1 and (rejected[0].id + rejected[0].reason).encode()
 
 
 def test_open_feed_picks_by_what_is_there(shop: Path, tmp_path: Path) -> None:
-    assert isinstance(open_feed(shop), FolderFeed)
+    assert open_feed(shop).kind == "folder"
     (shop / "readme.txt").write_text("hello\n")
-    assert isinstance(open_feed(shop), FolderFeed)
+    assert open_feed(shop).kind == "folder"
     (shop / "list.tsv").write_text("id\timage\n1\ta.jpg\n")
     assert ids(open_feed(shop).read()) == ["1"]
     (shop / "more.csv").write_text("id,image\n2,b.jpg\n")
-    assert isinstance(open_feed(shop), FolderFeed)  # two tables: neither is meant
+    assert open_feed(shop).kind == "folder"  # two tables: neither is meant
     (shop / "products.csv").write_text("id,image\n3,b.jpg\n")
     assert ids(open_feed(shop).read()) == ["3"]
     assert ids(open_feed(str(shop / "more.csv")).read()) == ["2"]

@@ -6,12 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from indexer.feeds import values
-from indexer.feeds.base import PICTURE_SUFFIXES, Collector, FeedContent, Picture
-from indexer.feeds.values import BadValue
+from indexer.feeds.base import PICTURE_SUFFIXES, FeedOptions, Row
 from matcher.catalog.folder import is_catalog
 from matcher.taxonomy import type_of
-from matcher.types import Product
 
 
 class FolderFeed:
@@ -23,32 +20,21 @@ class FolderFeed:
 
     kind = "folder"
 
-    def __init__(self, path: Path) -> None:
-        """Open a folder; it is read by `read`."""
+    def __init__(self, path: Path, options: FeedOptions) -> None:
+        """See `Format`."""
         self._root = path.resolve()
 
     @classmethod
-    def accepts(cls, path: Path) -> bool:
+    def accepts(cls, path: Path, head: str, options: FeedOptions) -> bool:
         """Whether a path is a folder."""
         return path.is_dir()
 
-    def read(self) -> FeedContent:
-        """List and check every file; see `Feed.read`."""
-        collector = Collector()
+    def rows(self) -> Iterator[Row]:
+        """See `Format.rows`."""
         homes: dict[str, Path] = {}
-        for row, path in enumerate(self._files(), 1):
+        for number, path in enumerate(self._files(), 1):
             name = path.relative_to(self._root).as_posix()
-            try:
-                picture = Picture(row, name, self._checked(path, name))
-                product = Product(values.product_id(values.exact_text(path.stem)), type=self._type_of(path))
-                home = homes.setdefault(product.id, path.parent)
-                if home != path.parent:
-                    other = home.relative_to(self._root).as_posix()
-                    raise BadValue(f"{name}: a file in {other} has the same name, which is the id; rename one")
-                collector.add(product, picture)
-            except BadValue as reason:
-                collector.reject(row, path.stem, str(reason))
-        return collector.content()
+            yield Row(number, {"id": path.stem, "type": self._type_of(path)}, (name,), self._problem(path, name, homes))
 
     def _files(self) -> Iterator[Path]:
         for folder, folders, files in os.walk(self._root):
@@ -56,10 +42,13 @@ class FolderFeed:
             folders[:] = sorted(one for one in folders if not one.startswith(".") and not is_catalog(here / one))
             yield from (here / file for file in sorted(files) if not _is_hidden(file))
 
-    def _checked(self, path: Path, name: str) -> Path:
+    def _problem(self, path: Path, name: str, homes: dict[str, Path]) -> str:
         if path.suffix.lower() not in PICTURE_SUFFIXES:
-            raise BadValue(f"{name} is not a picture by its name")
-        return values.picture_path(str(path), self._root)
+            return f"{name} is not a picture by its name"
+        home = homes.setdefault(path.stem, path.parent)
+        other = home.relative_to(self._root).as_posix()
+        taken = f"{name}: a file in {other} has the same name, which is the id; rename one"
+        return "" if home == path.parent else taken
 
     def _type_of(self, path: Path) -> str:
         """The type that the nearest folder above names; "" when none does."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from matcher.taxonomy import type_of
 
@@ -14,6 +15,24 @@ _UNKNOWN = frozenset({"", "-", "--", "n/a", "na", "none", "null", "nan"})
 _SYMBOLS = {"€": "EUR", "$": "USD", "us$": "USD", "£": "GBP", "¥": "JPY", "zł": "PLN", "kr": "", "fr.": "CHF"}
 _AMOUNT = re.compile(r"\d[\d.,'\u2019\u00a0\u202f ]*\d|\d")
 _SEPARATOR = re.compile(r"[.,'\u2019\u00a0\u202f ]")
+# Of Google's product taxonomy (version 2021-09-21), those that are one of our types as a whole.
+_GOOGLE_NUMBERS = {
+    "100": "bags",
+    "169": "belts",
+    "173": "hats",
+    "178": "eyewear",
+    "187": "footwear",
+    "203": "outerwear",
+    "204": "pants",
+    "207": "pants",
+    "212": "tops",
+    "1581": "skirts",
+    "2271": "dresses",
+    "3032": "bags",
+    "5598": "outerwear",
+}
+# "tops:red.jpg" may well be a file.
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+(?=://)|https?|file|data|ftp|javascript|blob):", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 
 
@@ -135,13 +154,76 @@ def link(text: str) -> str:
 
 
 def garment_type(type_text: str, category: str) -> str:
-    """One of `taxonomy.TYPES` from the feed's type, else from its category, the last part first; "" = unknown."""
+    """One of `taxonomy.TYPES` from the feed's type, else from its category; "" = unknown.
+
+    The last part of a category that we know decides: "Clothing > Shirts & Tops" are tops. Google's numbers of
+    categories are understood too.
+    """
     parts = [part.strip() for part in re.split(r"[>|;/]", category)]
     for name in (type_text, category, *reversed(parts)):
-        found = type_of(name) if name else None
+        found = _type_named(name) if name else ""
         if found:
             return found
     return ""
+
+
+def _type_named(name: str) -> str:
+    number, _, path = name.partition(" - ")
+    if number.strip() in _GOOGLE_NUMBERS:
+        return _GOOGLE_NUMBERS[number.strip()]
+    found = type_of(path if number.strip().isdecimal() else name)
+    if found or not re.search(r"&|,| and ", name):
+        return found or ""
+    # "Coats & Jackets": all of the halves that we know must agree.
+    halves = {type_of(half) for half in re.split(r"&|,| and ", name)} - {None}
+    return halves.pop() if len(halves) == 1 else ""
+
+
+def is_within(dates: str, now: datetime) -> bool:
+    """Whether a time lies in an interval such as "2026-11-01T00:00+0100/2026-11-30T23:59+0100"; "" is for ever.
+
+    Raises:
+        BadValue: not an interval.
+    """
+    if not dates:
+        return True
+    try:
+        first, last = (datetime.fromisoformat(text.strip()) for text in dates.split("/"))
+    except ValueError:
+        raise BadValue(f"the dates {dates!r} of the reduced price are not FROM/TO in ISO 8601") from None
+    first, last = (time if time.tzinfo else time.replace(tzinfo=UTC) for time in (first, last))
+    return first <= now <= last
+
+
+def picture_url(text: str, address: str) -> str:
+    """The address of a picture; "" when the text names a file.
+
+    Args:
+        text: as the feed writes it.
+        address: of the feed itself, where it came from the web: then nothing is a file. "" = a file.
+
+    Raises:
+        BadValue: an address that is not of http or https, or has no host.
+    """
+    if text.startswith("//"):
+        text = f"https:{text}"
+    scheme = re.match(_ADDRESS if not address else r"([a-zA-Z][a-zA-Z0-9+.-]+):", text)
+    try:
+        if address and not scheme:
+            text = urljoin(address, text)
+            scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*):", text)
+        if scheme is None and not address:
+            return ""
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise BadValue("the picture's address is not valid") from None
+    kind = scheme[1].lower()[:20] if scheme else ""
+    if kind not in ("http", "https"):
+        raise BadValue(f"the picture is a {kind}: address; only http and https are fetched")
+    if not host or _CONTROL.search(text) or "\\" in parts.netloc:
+        raise BadValue("the picture's address is not valid")
+    return text.replace(" ", "%20")
 
 
 def picture_path(text: str, folder: Path) -> Path:
@@ -152,14 +234,10 @@ def picture_path(text: str, folder: Path) -> Path:
         folder: the feed's folder, resolved.
 
     Raises:
-        BadValue: an address, a path that leaves the folder (through links too), or no such file.
+        BadValue: a path that leaves the folder (through links too), or no such file.
     """
     if not text:
         raise BadValue("names no picture")
-    if re.match(r"https?:", text, re.IGNORECASE):
-        raise BadValue("pictures by URL are not supported yet; download them first")
-    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+:", text):
-        raise BadValue("the picture is not a file beside the feed")
     try:
         path = _resolve(text, folder)
         there = path.is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from matcher.catalog import folder
 from matcher.catalog.filters import Filters
 from matcher.catalog.generation import Generation
 from matcher.catalog.manifest import NAME as MANIFEST
+from matcher.catalog.settings import Settings
 from matcher.errors import CatalogError
 from matcher.types import Product
 
@@ -139,6 +141,7 @@ class Catalog:
             name: {"products": section["products"], "vectors": section["vectors"]}
             for name, section in sorted(manifest.types.items())
         }
+        facts |= asdict(manifest.settings)
         return {**facts, "hash": generation.hash, "localised": generation.table.localised(), "types": types}
 
     def __len__(self) -> int:
@@ -163,6 +166,11 @@ class Catalog:
     def embedder(self) -> str:
         """Hash of the embedder that made the vectors."""
         return self._generation.manifest.embedder
+
+    @property
+    def settings(self) -> Settings:
+        """How links are made (they already are, in every product), and the label that tells viewers of them."""
+        return self._generation.manifest.settings
 
     @property
     def dimension(self) -> int:

@@ -6,7 +6,13 @@ import json
 from dataclasses import dataclass, fields
 
 # Columns compared as text without regard to case, and those compared exactly.
-_TEXTS = {"brands": "brand", "colours": "colour", "genders": "gender", "availability": "availability"}
+_TEXTS = {
+    "brands": "brand",
+    "colours": "colour",
+    "genders": "gender",
+    "age_groups": "age_group",
+    "availability": "availability",
+}
 _EXACT = {"ids": "id", "group_ids": "group_id", "types": "type"}
 
 
@@ -15,7 +21,7 @@ class Filters:
     """Conditions that must all hold; a condition of None allows everything. An empty tuple allows nothing.
 
     Attributes:
-        brands, colours, genders, availability: the texts allowed; case of ASCII letters does not matter.
+        brands, colours, genders, age_groups, availability: the texts allowed; case of ASCII letters does not matter.
         ids, group_ids, types: the exact texts allowed.
         price_min, price_max: bounds, both included; a product without a price fails them.
         currency: what prices must be in, e.g. "EUR"; give it with a price bound when a shop has several.
@@ -24,6 +30,7 @@ class Filters:
     brands: tuple[str, ...] | None = None
     colours: tuple[str, ...] | None = None
     genders: tuple[str, ...] | None = None
+    age_groups: tuple[str, ...] | None = None
     availability: tuple[str, ...] | None = None
     ids: tuple[str, ...] | None = None
     group_ids: tuple[str, ...] | None = None

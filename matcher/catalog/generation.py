@@ -49,7 +49,7 @@ class Generation:
             FileNotFoundError: a file is missing, e.g. because the generation was removed meanwhile.
         """
         manifest = read_manifest(folder)
-        table = Table(verify_file(folder, manifest, product_table.NAME))
+        table = Table(verify_file(folder, manifest, product_table.NAME), manifest.settings)
         if len(table) != manifest.products:
             raise CatalogError(f"{folder} has {len(table)} products, not {manifest.products}; rebuild the catalogue")
         types = {name: _load_type(folder, manifest, table, name) for name in manifest.types}

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from matcher.bundle import sha256_of
-from matcher.errors import CatalogError
+from matcher.catalog.settings import Settings
+from matcher.errors import CatalogError, InputError
 
-FORMAT = 1
+# 1: products without an age group, no settings. It is read; what is written anew is of the newest format.
+FORMAT = 2
+READABLE = (1, 2)
 NAME = "manifest.json"
 _MAX_BYTES = 4 << 20
 _REQUIRED = {
@@ -41,6 +44,7 @@ class Manifest:
         types: type name -> {"file", "products", "vectors"}; types without products are left out.
         files: file name -> SHA-256.
         created: when, in UTC, ISO 8601.
+        settings: the catalogue's, see `Settings`.
     """
 
     generation: int
@@ -53,6 +57,7 @@ class Manifest:
     types: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     created: str = ""
+    settings: Settings = Settings()
     format: int = FORMAT
 
 
@@ -81,15 +86,16 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _parse(path: Path, content: Any) -> Manifest:
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else None
-        raise CatalogError(f"{path} is of format {found}, this version reads format {FORMAT}; rebuild the catalogue")
+    found = content.get("format") if isinstance(content, dict) else None
+    if found not in READABLE:
+        known = ", ".join(map(str, READABLE))
+        raise CatalogError(f"{path} is of format {found}, this version reads {known}; rebuild the catalogue")
     wrong = [name for name, kind in _REQUIRED.items() if not isinstance(content.get(name), kind)]
     if wrong:
         raise CatalogError(f"{path} lacks {', '.join(wrong)}; rebuild the catalogue")
     try:
-        return Manifest(**content)
-    except TypeError as error:
+        return Manifest(**{**content, "settings": Settings(**content.get("settings", {}))})
+    except (TypeError, InputError) as error:
         raise CatalogError(f"{path} is damaged ({error}); rebuild the catalogue") from error
 
 

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.catalog.filters import Filters
+from matcher.catalog.settings import Settings
 from matcher.errors import CatalogError
 from matcher.taxonomy import TYPES
 from matcher.types import Product, product_fields
 
 NAME = "products.sqlite"
 _FIELDS = product_fields()
-_COLUMNS = ", ".join(_FIELDS)
 _ORIGIN = "image, content, localised, x0, y0, x1, y1, type_probs"
 _SCHEMA = f"""
 CREATE TABLE product (row INTEGER PRIMARY KEY,
@@ -85,6 +85,12 @@ class TableWriter:
         self._connection.close()
 
 
+def _readable_columns(connection: sqlite3.Connection) -> str:
+    """The columns of `Product` for SELECT; what an older format lacks is an empty text."""
+    there = {name for _, name, *_ in connection.execute("PRAGMA table_info(product)")}
+    return ", ".join(name if name in there else f"'' AS {name}" for name in _FIELDS)
+
+
 def _origin_values(origin: Origin) -> tuple[object, ...]:
     probs = origin.type_probs
     blob = None if probs is None else np.asarray(probs, "<f4").tobytes()
@@ -103,14 +109,19 @@ class Table:
     The connection stays open, so that a generation whose folder is removed meanwhile can still be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, settings: Settings | None = None) -> None:
         """Open the file for reading only.
+
+        Args:
+            path: the file.
+            settings: how links are made; None = as they are stored.
 
         Raises:
             CatalogError: it is not such a table.
         """
         self._lock = threading.Lock()
         self._path = path
+        self._settings = settings or Settings()
         # immutable: nobody writes a finished generation, so no lock files appear beside it.
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
@@ -118,6 +129,7 @@ class Table:
             weakref.finalize(self, self._connection.close)
             self._connection.execute("PRAGMA trusted_schema=OFF")
             self._count = self._connection.execute("SELECT count(*) FROM product").fetchone()[0]
+            self._columns = _readable_columns(self._connection)
         except sqlite3.Error as error:
             raise CatalogError(f"{path} cannot be read ({error}); rebuild the catalogue") from error
         self.product = lru_cache(maxsize=4096)(self._product)
@@ -135,7 +147,16 @@ class Table:
                 raise CatalogError(f"{self._path} cannot be read ({error}); rebuild the catalogue") from error
 
     def _product(self, row: int) -> Product:
-        found = self._query(f"SELECT {_COLUMNS} FROM product WHERE row = ?", [row])
+        product = self.stored(row)
+        return replace(product, link=self._settings.link(product)) if self._settings.link_template else product
+
+    def stored(self, row: int) -> Product:
+        """The product of a row as it was written: its link is the feed's.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        found = self._query(f"SELECT {self._columns} FROM product WHERE row = ?", [row])
         if not found:
             raise IndexError(f"the catalogue has no product row {row}; rows are 0 to {len(self) - 1}")
         return Product(*found[0])

@@ -20,7 +20,8 @@ from matcher.catalog import folder
 from matcher.catalog import table as product_table
 from matcher.catalog.kinds import kind_of, write_index
 from matcher.catalog.lock import WriterLock
-from matcher.catalog.manifest import Manifest, file_path, write_manifest
+from matcher.catalog.manifest import Manifest, file_path, read_manifest, write_manifest
+from matcher.catalog.settings import Settings
 from matcher.catalog.table import Origin, TableWriter
 from matcher.errors import CatalogError
 from matcher.taxonomy import TYPE_IDS, TYPES
@@ -37,7 +38,13 @@ class CatalogWriter:
     """
 
     def __init__(
-        self, path: Path | str, dimension: int, embedder_hash: str, bundle: str = "", kind: str = "flat"
+        self,
+        path: Path | str,
+        dimension: int,
+        embedder_hash: str,
+        bundle: str = "",
+        kind: str = "flat",
+        settings: Settings | None = None,
     ) -> None:
         """Take the catalogue's lock and open a new generation; the folder is made if need be.
 
@@ -47,6 +54,7 @@ class CatalogWriter:
             embedder_hash: `Bundle.embedder_hash` of what made the vectors.
             bundle: its name, for people.
             kind: one of `kinds.KINDS`.
+            settings: the catalogue's; None = those of the generation that is current, if there is one.
 
         Raises:
             CatalogError: somebody else is writing, the folder holds other things, or the kind is unknown.
@@ -55,6 +63,7 @@ class CatalogWriter:
         self._kind = kind_of(kind)
         self._manifest = {"embedder": embedder_hash, "bundle": bundle, "dimension": dimension, "kind": kind}
         self._made_folder = _make_folder(self.path)
+        self._manifest["settings"] = settings or _current_settings(self.path)
         with _disk_errors(self.path):
             self._lock = WriterLock(self.path / folder.LOCK)
             folder.remove_leftovers(self.path)
@@ -235,6 +244,13 @@ def _current_folder(root: Path) -> Path | None:
         return folder.current(root)
     except CatalogError:
         return None
+
+
+def _current_settings(root: Path) -> Settings:
+    try:
+        return read_manifest(folder.current(root)).settings
+    except (CatalogError, OSError):
+        return Settings()
 
 
 def _write_manifest(partial: Path, manifest: Manifest) -> None:
