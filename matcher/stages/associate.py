@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from matcher.boxes import iou
-from matcher.stages.detect import SLOT_OF_TYPE
+from matcher.stages.same_garment import SLOT_OF_TYPE
 
 # Boxes are grown before they are compared, so that small things that moved by their own size still meet
 # (the buffered IoU of Yang et al., "Hard to track objects with irregular motions and similar appearances?", 2023).

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.boxes import clip, fit, iou, nms
+from matcher.boxes import clip, fit, nms
 from matcher.bundle import Bundle
 from matcher.config import DetectConfig
 from matcher.stages.models import Runtime, image_of
-from matcher.taxonomy import SLOTS, TYPES
+from matcher.stages.same_garment import SLOT_OF_TYPE, resolve, resolve_by_masks, rivals
+from matcher.taxonomy import TYPES
 from matcher.types import Frame, Garments
 
-_SLOT_NAMES = sorted(set(SLOTS.values()))
-SLOT_OF_TYPE = np.array([_SLOT_NAMES.index(SLOTS[name]) for name in TYPES])
-# Two boxes that coincide this well are nearly always one thing: 9 pairs of 3,866 hand-drawn garments do, all worn
-# one over the other on the torso (outerwear and tops).
-SAME_THING_IOU = 0.8
+__all__ = ["SLOT_OF_TYPE", "Detector", "Proposals", "resolve"]
+
 PYRAMID = ("p3", "p4", "p5")
 
 
@@ -92,7 +90,7 @@ class Detector:
         rows, types = rows[keep], types[keep]
         scores = found.scores[rows]
         probs = scores / np.maximum(scores.sum(1, keepdims=True), 1e-9)
-        return Garments(self._in_source(found, rows), found.scores[rows, types], type_probs=probs)
+        return self._apart(found, Garments(self._in_source(found, rows), found.scores[rows, types], type_probs=probs))
 
     def add_masks(self, found: Proposals, garments: Garments, chosen: NDArray[np.bool_] | None = None) -> Garments:
         """Fill mask (N, M, M), unless masks are off.
@@ -133,6 +131,17 @@ class Detector:
         garments = Garments(self._in_source(found, rows), found.scores[rows, types], type_probs=probs)
         return self.add_masks(found, garments) if masks else garments
 
+    def _apart(self, found: Proposals, garments: Garments) -> Garments:
+        """Leave out garments whose masks show a better one's cloth. Doubtful ones are not worth a mask here."""
+        if self._masks is None:
+            return garments
+        sure = garments.score >= self.threshold
+        pairs = rivals(garments.xyxy, garments.type_id) & sure[:, None] & sure[None, :]
+        if not pairs.any():
+            return garments
+        mask = self.add_masks(found, garments, pairs.any(1)).mask
+        return garments[resolve_by_masks(garments.xyxy, mask, pairs)]
+
     def _candidates(self, found: Proposals, threshold: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Proposal and type of each pair that survives suppression within its type, best first."""
         rows, types = np.nonzero(found.scores >= threshold)
@@ -142,32 +151,6 @@ class Detector:
     def _in_source(self, found: Proposals, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Boxes (N, 4) of proposals in pixels of the source."""
         return clip(found.boxes[rows].reshape(-1, 4) / np.array(found.scale * 2, np.float32), *found.size)
-
-
-def resolve(
-    xyxy: NDArray[np.float32], types: NDArray[np.int64], proposal: NDArray[np.int64], limit: float
-) -> NDArray[np.int64]:
-    """Keep one of several candidates that are one garment seen as different types.
-
-    Two are one garment if they come from one proposal, nearly coincide, or are of types of one slot and overlap.
-
-    Args:
-        xyxy: (N, 4) boxes, best first.
-        types: (N,) type ids.
-        proposal: (N,) which box of the network each comes from.
-        limit: IoU above which types of one slot are one garment.
-
-    Returns:
-        Indices kept, best first, int64.
-    """
-    overlap, slots = iou(xyxy, xyxy), SLOT_OF_TYPE[types]
-    same = (overlap > limit) & (slots[:, None] == slots[None, :])
-    same |= (overlap > SAME_THING_IOU) | (proposal[:, None] == proposal[None, :])
-    kept: list[int] = []
-    for i in range(len(xyxy)):
-        if not same[i, kept].any():
-            kept.append(i)
-    return np.array(kept, np.int64)
 
 
 def _first(*values: float | None) -> float:

@@ -16,9 +16,9 @@ from matcher.config import TrackConfig
 from matcher.stages.associate import assign, similarity
 from matcher.stages.belief import TypeBelief
 from matcher.stages.cut import CutDetector
-from matcher.stages.detect import SLOT_OF_TYPE
 from matcher.stages.motion import Motion
 from matcher.stages.quality import view_quality
+from matcher.stages.same_garment import SLOT_OF_TYPE
 from matcher.types import Frame, Garments
 
 FIRST_REFRESH = 0.25  # of refresh_s; doubles with every view, since the first views teach most
