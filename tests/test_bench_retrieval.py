@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cache import code_key, key_of
+from benchmarks.cli_retrieval import make_entrants
 from benchmarks.clip_views import Watcher, own_tracks
 from benchmarks.detail import PRINTED, detail, is_printed
 from benchmarks.entrants import HISTOGRAM, bundle_entrant, histogram, unique
@@ -23,6 +24,7 @@ from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
 from matcher.config import PipelineConfig, TrackConfig
 from matcher.pipeline import Pipeline
+from matcher.stages.models import Runtime
 from matcher.stages.tiers import Thresholds
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import EXACT
@@ -180,6 +182,12 @@ def test_shown_products_are_found_as_the_indexer_does(bundle: Bundle, tmp_path: 
     found.save(tmp_path / "p.npz")
     again = Places.load(tmp_path / "p.npz")
     np.testing.assert_array_equal(again.mask, found.mask)
+
+
+def test_the_bundles_own_embedder_comes_first(bundle: Bundle) -> None:
+    entrants = make_entrants(bundle, Runtime(threads=1), [str(bundle.folder)], [], with_baselines=False)
+    assert [one.name for one in entrants] == ["toy 1", "toy 1 (2)", HISTOGRAM]
+    assert entrants[0].thresholds == Thresholds(0.98, 0.9) and entrants[2].thresholds is None
 
 
 def test_vectors_are_made_once_and_name_by_name(bundle: Bundle, tmp_path: Path) -> None:

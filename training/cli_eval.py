@@ -64,15 +64,17 @@ def retrieval(
     queries: Annotated[Path, typer.Option("--queries", help="CSV: image,x0,y0,x1,y1,product_id; box may be empty.")],
     catalog: CatalogDir,
     bundle: BundleDir = None,
+    embedder: Annotated[str, typer.Option(help="In place of the bundle's: open_clip:MODEL[:WEIGHTS], dinov2:...")] = "",
     threads: Threads = 0,
     json_file: JsonFile = None,
 ) -> None:
     """How often a worn garment finds its own product."""
     from matcher.catalog.catalog import Catalog
+    from matcher.foreign import with_embedder
     from training.evaluation.queries import load_queries
     from training.evaluation.retrieval_eval import describer, evaluate_retrieval
 
-    weights = _bundle(bundle)
+    weights = with_embedder(_bundle(bundle), embedder)
     shop = Catalog.load(catalog, embedder_hash=weights.embedder_hash)
     asked = load_queries(queries)
     result = evaluate_retrieval(describer(weights, _runtime(threads)), shop, asked, progress)

@@ -73,6 +73,7 @@ def search(
     price_max: Annotated[float | None, typer.Option(help="Highest price.")] = None,
     currency: Annotated[str | None, typer.Option(help="Only prices in this currency, such as EUR.")] = None,
     bundle: Annotated[str | None, typer.Option(help="Weights: a folder, or a packaged name.")] = None,
+    embedder: Annotated[str, typer.Option(help="In place of the bundle's, as for `asworn index`.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Find the most similar products for each garment of a picture."""
@@ -85,22 +86,23 @@ def search(
         price_max=price_max,
         currency=currency,
     )
-    found = _found(catalog, picture, k, filters, bundle)
+    found = _found(catalog, picture, k, filters, bundle, embedder)
     if as_json:
         typer.echo(json.dumps({"image": picture.name, "garments": found}, ensure_ascii=False))
     else:
         out.print(_table(found))
 
 
-def _found(path: Path, picture: Path, k: int, filters: Filters, bundle: str | None) -> list[dict]:
+def _found(path: Path, picture: Path, k: int, filters: Filters, bundle: str | None, embedder: str) -> list[dict]:
     # The models are imported here, so that `info` and `check` need none of them.
     from matcher.bundle import Bundle
     from matcher.config import PipelineConfig
+    from matcher.foreign import with_embedder
     from matcher.pipeline import Pipeline
     from matcher.video.image import read_image
 
     image = read_image(picture)
-    weights = Bundle.open(bundle)
+    weights = with_embedder(Bundle.open(bundle), embedder)
     catalog = Catalog.load(path, weights.embedder_hash)
     garments = Pipeline(PipelineConfig(), catalog, weights).image(image)
     generation = catalog.snapshot()
