@@ -58,6 +58,14 @@ def test_the_memory_adds_rivals_once_it_has_waited_but_never_the_garment_itself(
     assert float(loss(shop, worn, numbers).detach()) == pytest.approx(float(there + back) / 2, rel=1e-4)
 
 
+def test_gradients_pass_while_the_memory_is_written() -> None:
+    loss = SymmetricInfoNCE(memory=12, dimension=5, patience=1)
+    for step in range(3):
+        shop, worn = (part.requires_grad_() for part in pairs())
+        loss(shop, worn, torch.arange(6) + 6 * step).backward()
+        assert float(shop.grad.norm()) > 0 and float(worn.grad.norm()) > 0
+
+
 def test_a_loss_without_memory_refuses_one() -> None:
     with pytest.raises(ConfigError, match="has no memory"):
         make_loss("triplet", 100, 8)

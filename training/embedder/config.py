@@ -21,6 +21,7 @@ class EmbedderConfig:
         start: checkpoint whose weights to start from; may be empty.
         loss: one of `training.embedder.losses.LOSSES`.
         memory: shop views of past batches that worn garments are told apart from; 0 for none.
+        memory_after: steps before they count.
         colourways: share of a batch that is dyed, see `training.embedder.colourway`.
         own: share of pairs of a garment with itself where it was also tried on.
         garments: different garments in a batch; each is seen in two views.
@@ -35,6 +36,7 @@ class EmbedderConfig:
     seed: int = 1
     loss: str = "info_nce"
     memory: int = 0
+    memory_after: int = 300
     colourways: float = 0.25
     own: float = 0.25
     garments: int = 96

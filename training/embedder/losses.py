@@ -59,7 +59,8 @@ class SymmetricInfoNCE(nn.Module):
 
     def _against_memory(self, worn: Tensor, numbers: Tensor) -> Tensor:
         no_rival = (self.kept_numbers[None] == numbers[:, None]) | (self.kept_numbers == _EMPTY)[None]
-        return (worn @ self.kept.T).masked_fill(no_rival, -1.0)
+        # A copy: the memory is written over before gradients are taken.
+        return (worn @ self.kept.clone().T).masked_fill(no_rival, -1.0)
 
     @torch.no_grad()
     def _keep(self, shop: Tensor, numbers: Tensor) -> None:
@@ -114,13 +115,14 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-def make_loss(name: str, memory: int = 0, dimension: int = 0) -> nn.Module:
+def make_loss(name: str, memory: int = 0, dimension: int = 0, patience: int = 300) -> nn.Module:
     """A loss by its name in recipes.
 
     Args:
         name: one of `LOSSES`.
         memory: shop views that the loss keeps; for "info_nce" alone.
         dimension: of the embedding.
+        patience: batches before the memory is used.
 
     Raises:
         ConfigError: there is no such loss, or it has no memory.
@@ -129,4 +131,4 @@ def make_loss(name: str, memory: int = 0, dimension: int = 0) -> nn.Module:
         raise ConfigError(f"no loss is called {name!r}; choose one of {', '.join(LOSSES)}")
     if memory and name != "info_nce":
         raise ConfigError(f'the loss {name!r} has no memory; set memory = 0, or loss = "info_nce"')
-    return LOSSES[name](memory=memory, dimension=dimension) if memory else LOSSES[name]()
+    return LOSSES[name](memory=memory, dimension=dimension, patience=patience) if memory else LOSSES[name]()

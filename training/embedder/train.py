@@ -68,7 +68,7 @@ class Student(nn.Module):
     def __init__(self, config: EmbedderConfig) -> None:
         super().__init__()
         self.embedder = Embedder(config.model, config.frozen_blocks)
-        self.loss = make_loss(config.loss, config.memory, config.model.dimension)
+        self.loss = make_loss(config.loss, config.memory, config.model.dimension, config.memory_after)
 
 
 def build(config: EmbedderConfig) -> Student:
