@@ -125,6 +125,7 @@ def test_latency_has_every_stage_and_frame(tmp_path: Path) -> None:
             writer.write(paint((320, 192), {"tops": (20 + 4 * i, 40, 100 + 4 * i, 150)}), i)
     result = latency(tmp_path / "clip.mp4", Pipeline(bundle=make_bundle(tmp_path / "bundle")))
     assert (result["frames"], result["size"], result["garments"]) == (8, "320x192", 1.0)
+    assert result["fps"] > 0 and result["at_once"] >= 1
     assert {"decode", "detect", "track", "match", "frame"} <= set(result["ms"])
     assert all(np.isfinite(value) and value >= 0 for part in result["ms"].values() for value in part.values())
 

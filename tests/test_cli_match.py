@@ -24,6 +24,7 @@ from matcher.cli.output import FILES, RunFolder
 from matcher.errors import InputError
 from matcher.sinks.video import VideoWriter
 from matcher.video.open import open_video
+from tests import clips
 from tests.test_pipeline import walk
 from tests.toy_bundle import make_bundle, paint
 from tests.toy_shop import write_shop
@@ -73,6 +74,15 @@ def test_the_run_is_described(shop: Path, tmp_path: Path) -> None:
     assert record["bundle"] == {"name": "toy 1", "hash": bundle.hash} and record["catalogue"]["generation"] == 1
     assert record["frames"] == COUNT and record["fps"] > 0
     assert set(record["stages_ms"]["detect"]) == {"p50", "p95", "p99"}
+    assert record["truncated"] is False
+
+
+def test_a_video_that_was_cut_off_is_told(shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["match", str(clips.cut_off(tmp_path)), "--bundle", str(shop / "toy"), "--out", str(tmp_path / "r")]
+    assert main(args) == 0
+    record = json.loads((tmp_path / "r" / "run.json").read_text())
+    assert (record["frames"], record["truncated"], record["corrupt"]) == (15, True, 1)
+    assert "ends earlier" in capsys.readouterr().err
 
 
 def test_match_without_a_catalogue_finds_types_only(shop: Path, tmp_path: Path) -> None:

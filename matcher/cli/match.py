@@ -64,6 +64,8 @@ def match(
             summary = _run(source, pipeline, _sinks(staging, source, pipeline, report, overlay), *span)
             write_run(staging / "run.json", _record(source, pipeline, summary))
     _tell(summary, report.sightings, folder)
+    if source.truncated:
+        err.print("the video ends earlier than it says it does; its last part may be missing")
 
 
 def _sinks(staging: Path, source: VideoSource, pipeline: Pipeline, report: Report, overlay: bool) -> list[Sink]:
@@ -116,6 +118,7 @@ def _record(source: VideoSource, pipeline: Pipeline, summary: Summary) -> dict:
         bundle={"name": pipeline.bundle.name, "hash": pipeline.bundle.hash},
         catalogue=None if catalog is None else {"generation": catalog.generation, "hash": catalog.hash},
         corrupt=source.corrupt,
+        truncated=source.truncated,
     )
 
 
