@@ -72,6 +72,7 @@ class Normalise(nn.Module):
     """uint8 BGR crops (N, S, S, 3) -> (N, 3, S, S) float RGB with ImageNet's mean and deviation."""
 
     def __init__(self) -> None:
+        """Hold mean and deviation."""
         super().__init__()
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("scale", 1 / (torch.tensor(_STD).view(1, 3, 1, 1) * 255), persistent=False)

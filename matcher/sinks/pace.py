@@ -22,6 +22,7 @@ class Pace:
     """
 
     def __init__(self) -> None:
+        """Have seen nothing yet."""
         self.frames = 0
         self.first: Fraction | None = None
         self.last = Fraction(0)

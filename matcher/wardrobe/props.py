@@ -33,10 +33,12 @@ def ground(rng: np.random.Generator, width: int, height: int, eye: float, colour
 
 
 def some_colour(rng: np.random.Generator, low: float, high: float, tint: float = 0.06) -> np.ndarray:
+    """A random greyish colour (3,) of lightness `low`..`high`; `tint` is how far a channel may depart from grey."""
     return np.clip(rng.uniform(low, high) + rng.uniform(-tint, tint, 3), 0.02, 1).astype(np.float32)
 
 
 def sky(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
+    """A sky with clouds, paler towards the horizon; (height, width, 3) in 0..1."""
     top, low = (
         np.array([0.88, 0.72, 0.55]) * rng.uniform(0.7, 1.1),
         np.array([0.95, 0.92, 0.88]) * rng.uniform(0.8, 1.05),
@@ -47,10 +49,12 @@ def sky(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def box(image: np.ndarray, x0: float, y0: float, x1: float, y1: float, colour: np.ndarray) -> None:
+    """Fill an upright rectangle, in place; corners in pixels."""
     cv2.rectangle(image, (round(x0), round(y0)), (round(x1), round(y1)), tuple(float(c) for c in colour), -1)
 
 
 def house(rng: np.random.Generator, image: np.ndarray, x: float, span: float, top: float, base: float) -> None:
+    """Draw a front with rows of windows from `top` to `base` (rows of pixels), a shop at its foot, in place."""
     wall = some_colour(rng, 0.3, 0.8, 0.1)
     box(image, x, top, x + span, base, wall)
     box(image, x, top, x + span * 0.02, base, wall * 0.7)
@@ -70,6 +74,7 @@ def house(rng: np.random.Generator, image: np.ndarray, x: float, span: float, to
 
 
 def shop_front(rng: np.random.Generator, image: np.ndarray, x: float, span: float, top: float, base: float) -> None:
+    """Draw a shop window with goods, a door and at times an awning, in place; now and then nothing."""
     if rng.random() < 0.3:
         return
     frame = some_colour(rng, 0.08, 0.5, 0.15)
@@ -108,6 +113,7 @@ def shop_front(rng: np.random.Generator, image: np.ndarray, x: float, span: floa
 
 
 def car(rng: np.random.Generator, image: np.ndarray, x: float, base: float, size: float) -> None:
+    """Draw a parked car seen from its side, in place: its left end at `x`, `size` pixels high, wheels at row `base`."""
     paint = some_colour(rng, 0.1, 0.8, 0.12)
     length = 2.6 * size
     body = np.array([[0, 0.1], [0, 0.5], [0.16, 0.55], [0.3, 0.95], [0.68, 1.0], [0.84, 0.6], [1, 0.5], [1, 0.1]])
@@ -123,6 +129,7 @@ def car(rng: np.random.Generator, image: np.ndarray, x: float, base: float, size
 
 
 def tree(rng: np.random.Generator, image: np.ndarray, x: float, base: float, size: float) -> None:
+    """Draw a tree `size` pixels high that stands at (`x`, `base`), in place."""
     trunk = np.array([0.16, 0.22, 0.28]) * rng.uniform(0.7, 1.4)
     box(image, x - 0.025 * size, base - 0.6 * size, x + 0.025 * size, base, trunk)
     green = np.array([0.18, 0.42, 0.32]) * rng.uniform(0.6, 1.3) + rng.uniform(-0.04, 0.04, 3)
@@ -140,6 +147,7 @@ def tree(rng: np.random.Generator, image: np.ndarray, x: float, base: float, siz
 
 
 def hedge(rng: np.random.Generator, image: np.ndarray, base: float) -> None:
+    """Draw a hedge over the whole width that stands at row `base`, in place."""
     height, width = image.shape[:2]
     edge = base - height * (0.10 + 0.06 * fractal(rng, (1, width), (1, 9), 3)[0])
     rows = np.arange(height)[:, None]
@@ -149,6 +157,7 @@ def hedge(rng: np.random.Generator, image: np.ndarray, base: float) -> None:
 
 
 def window(rng: np.random.Generator, image: np.ndarray, base: float) -> None:
+    """Draw a bright window with curtains above row `base`, in place; now and then nothing."""
     if rng.random() < 0.35:
         return
     height, width = image.shape[:2]
@@ -166,6 +175,7 @@ def window(rng: np.random.Generator, image: np.ndarray, base: float) -> None:
 
 
 def sofa(rng: np.random.Generator, image: np.ndarray, x: float, base: float) -> None:
+    """Draw a sofa that stands at row `base`, its left end at `x`, in place."""
     height, width = image.shape[:2]
     colour, w, h = some_colour(rng, 0.15, 0.6, 0.12), rng.uniform(0.3, 0.45) * width, 0.24 * height
     box(image, x, base - h, x + w, base + 0.06 * height, colour)

@@ -34,6 +34,7 @@ class TypeProbabilities(nn.Module):
     """What is exported: the classifier followed by a softmax."""
 
     def __init__(self, classifier: TypeClassifier) -> None:
+        """Wrap a classifier."""
         super().__init__()
         self.classifier = classifier
 

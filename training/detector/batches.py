@@ -28,6 +28,7 @@ class Batches(Dataset):
     """Batch number `step`, the same whenever it is asked for."""
 
     def __init__(self, config: DetectorConfig, rank: int) -> None:
+        """Open the sources of a recipe for the training process `rank`."""
         self._config = config
         self._rank = rank
         data = config.data

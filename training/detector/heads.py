@@ -17,6 +17,7 @@ class BoxHead(nn.Module):
     """Two fully connected layers on a pooled box."""
 
     def __init__(self, channels: int, size: int, width: int) -> None:
+        """Take `channels` maps of `size` x `size` cells to `width` numbers."""
         super().__init__()
         self.first = nn.Linear(channels * size * size, width)
         self.second = nn.Linear(width, width)
@@ -52,6 +53,7 @@ class MaskHead(nn.Sequential):
     """Convolutions on a pooled box, then twice the size: (N, C, 14, 14) -> (N, classes, 28, 28) logits."""
 
     def __init__(self, channels: int, width: int, convolutions: int, classes: int) -> None:
+        """Build `convolutions` layers of `width` channels, and one mask for each class."""
         layers: list[nn.Module] = []
         for i in range(convolutions):
             layers += [nn.Conv2d(channels if i == 0 else width, width, 3, padding=1), nn.ReLU()]

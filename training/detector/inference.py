@@ -48,6 +48,7 @@ class DetectGraph(nn.Module):
     """Picture to boxes, type probabilities and pyramid maps."""
 
     def __init__(self, model: MatchRCNN) -> None:
+        """Take the parts of a trained detector."""
         super().__init__()
         self.model = model
         self.proposals = model.config.proposals
@@ -103,6 +104,7 @@ class MaskGraph(nn.Module):
     """Masks of chosen boxes, from the pyramid maps of `DetectGraph`."""
 
     def __init__(self, model: MatchRCNN) -> None:
+        """Take the parts of a trained detector."""
         super().__init__()
         self.heads = model.roi_heads
 

@@ -35,6 +35,7 @@ class MatchRCNN(nn.Module):
     """Match R-CNN of three outputs: boxes, types and masks. Parts are attributes; heads may be added."""
 
     def __init__(self, config: ModelConfig, frozen_blocks: int = 4) -> None:
+        """Build with random weights; the first `frozen_blocks` blocks of the trunk take no gradient."""
         super().__init__()
         self.config = config
         self.trunk = MobileNetV2Trunk(frozen_blocks)

@@ -210,6 +210,7 @@ class Journal:
     """The log of a run and its checkpoints by the clock."""
 
     def __init__(self, out: Path, config: DetectorConfig) -> None:
+        """Log into `out/train.log`, and save there as often as the recipe says."""
         self._out = out
         self._config = config
         self._started = self._saved = time.monotonic()

@@ -28,6 +28,7 @@ class InvertedResidual(nn.Module):
     """Expand, filter depth by depth, project; with a shortcut where shapes allow."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
+        """Widen `inputs` channels by `expansion`, give `outputs`; a shortcut where the shape stays."""
         super().__init__()
         hidden = inputs * expansion
         self.expand = _conv(inputs, hidden, 1)

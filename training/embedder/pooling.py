@@ -42,6 +42,7 @@ class GeM(nn.Module):
     """Generalised mean pooling (Radenovic et al., 2018) under a mask, with a learnt exponent."""
 
     def __init__(self, power: float = 3.0) -> None:
+        """Start from this exponent: 1 is the mean, more leans to the maximum."""
         super().__init__()
         self.power = nn.Parameter(torch.tensor(power))
 

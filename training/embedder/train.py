@@ -66,6 +66,7 @@ class Student(nn.Module):
     """The embedder together with the loss, whose scale is learnt with it."""
 
     def __init__(self, config: EmbedderConfig) -> None:
+        """Build what a recipe describes, with random weights."""
         super().__init__()
         self.embedder = Embedder(config.model, config.frozen_blocks)
         self.loss = make_loss(config.loss, config.memory, config.model.dimension, config.memory_after)

@@ -36,9 +36,13 @@ class Searchable(Protocol):
 
     def search(
         self, embeddings: NDArray[np.float32], type_probs: NDArray[np.float32], k: int = 5
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """As `matcher.catalog.catalog.Catalog.search`."""
+        ...
 
-    def product(self, row: int) -> Product: ...
+    def product(self, row: int) -> Product:
+        """The product of a row."""
+        ...
 
 
 @dataclass(frozen=True)
