@@ -1,0 +1,66 @@
+"""Tiers: thresholds from card and settings, and the lead over the next product as evidence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matcher.bundle import Bundle, write_card
+from matcher.config import SettleConfig
+from matcher.stages.tiers import FALLBACK, MOST_LEAD, Thresholds, leads
+from matcher.types import EXACT, NONE, SIMILAR
+from tests.toy_bundle import make_bundle
+
+
+def calibrated(folder: Path, calibration: dict) -> Bundle:
+    bundle = make_bundle(folder)
+    card = json.loads(json.dumps(bundle.card))
+    card["models"]["embedder"]["calibration"] = calibration
+    write_card(folder, card)
+    return Bundle.open(folder)
+
+
+def test_a_card_without_tracks_uses_one_calibration_for_both(tmp_path: Path) -> None:
+    bundle = calibrated(tmp_path / "b", {"exact": 0.8, "similar": 0.6})
+    single, fused = (Thresholds.of(bundle, SettleConfig(), fused=fused) for fused in (False, True))
+    assert single == fused == Thresholds(0.8, 0.6, 0.0)
+
+
+def test_tracks_have_thresholds_of_their_own(tmp_path: Path) -> None:
+    bundle = calibrated(
+        tmp_path / "b", {"exact": 0.8, "similar": 0.6, "tracks": {"exact": 0.9, "similar": 0.7, "lead": 0.5}}
+    )
+    assert Thresholds.of(bundle, SettleConfig()) == Thresholds(0.8, 0.6, 0.0)
+    assert Thresholds.of(bundle, SettleConfig(), fused=True) == Thresholds(0.9, 0.7, 0.5)
+
+
+def test_settings_win_and_no_calibration_falls_back(tmp_path: Path) -> None:
+    bundle = calibrated(tmp_path / "b", {})
+    assert Thresholds.of(bundle, SettleConfig(), fused=True) == Thresholds(FALLBACK["exact"], FALLBACK["similar"])
+    assert Thresholds.of(bundle, SettleConfig(exact_threshold=0.5)) == Thresholds(0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "scores", "expected"),
+    [
+        ([4, 7, 9], [0.9, 0.8, 0.5], [0.1, -0.1, -0.2]),  # capped at 0.2
+        ([4, 7, -1], [0.9, 0.85, -1], [0.05, -0.05, 0]),
+        ([4, -1, -1], [0.9, -1, -1], [0, 0, 0]),  # nothing is known of rivals
+        ([-1, -1], [-1, -1], [0, 0]),
+        ([], [], []),
+    ],
+)
+def test_leads(rows: list[int], scores: list[float], expected: list[float]) -> None:
+    found = leads(np.array(rows, np.int64), np.array(scores, np.float32))
+    assert found.tolist() == pytest.approx(expected, abs=1e-6) and MOST_LEAD == 0.2
+
+
+def test_a_product_that_stands_out_is_surer_than_one_of_many() -> None:
+    limits, rows = Thresholds(exact=0.85, similar=0.7, lead=1.0), np.array([1, 2])
+    alone = limits.evidence(rows, np.array([0.8, 0.6], np.float32))
+    crowd = limits.evidence(rows, np.array([0.8, 0.79], np.float32))
+    assert limits.tier(float(alone[0])) == EXACT and limits.tier(float(crowd[0])) == SIMILAR
+    assert limits.tier(float(crowd[1])) == SIMILAR and limits.tier(0.5) == NONE
