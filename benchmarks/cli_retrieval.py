@@ -133,4 +133,5 @@ def clips_command(
             for name, one in result[key].items()
         ]
         print_table(f"{title}, at the pipeline's boxes and masks", ("", *COLUMNS, "queries"), rows)
+    typer.echo(f"single frames whose right type is not among the first two: {percent(result['type_missed'])}")
     save("clips_quick" if quick else "clips", result, results)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.clip_views import Seen, Watcher, own_tracks
+from benchmarks.clip_views import ClipView, Seen, Watcher, own_tracks
 from benchmarks.datasets import TruthClip, data_folder, truth_clips
 from benchmarks.entrants import HISTOGRAM, Entrant
 from benchmarks.items import Item, ItemList
@@ -68,8 +68,9 @@ def clips(
         progress: wraps what takes time.
 
     Returns:
-        {"products", "gallery", "tracks": as from `_tracks`, "views": {name: figures of single frames}, "track_means":
-        {name: figures of each track's mean vector}}; figures as from `benchmarks.recall.figures`.
+        {"products", "gallery", "tracks": as from `_tracks`, "type_missed": share of the single frames in which the
+        right type is not among the likeliest two, "views": {name: figures of single frames}, "track_means": {name:
+        figures of each track's mean vector}}; figures as from `benchmarks.recall.figures`.
 
     Raises:
         InputError: there is no data.
@@ -90,6 +91,7 @@ def clips(
         "products": gallery.products,
         "gallery": len(gallery.names),
         "tracks": _tracks(seen),
+        "type_missed": type_missed(views, gallery),
         "views": _figures(views, entrants, gallery),
         "track_means": _figures(means, entrants, gallery),
     }
@@ -168,7 +170,13 @@ def _tracks(seen: Iterable[Seen]) -> dict[str, Any]:
     }
 
 
-def _figures(views: Sequence[Any], entrants: Sequence[Entrant], gallery: Gallery) -> dict[str, Any]:
+def type_missed(views: Sequence[ClipView], gallery: Gallery) -> float:
+    """Share of the views in which the product's type is not searched."""
+    kinds = {name: int(kind) for name, kind in zip(gallery.names, gallery.types, strict=True)}
+    return _share(np.array([kinds[v.product] not in np.argsort(-v.type_probs)[:TOP_TYPES] for v in views], bool))
+
+
+def _figures(views: Sequence[ClipView], entrants: Sequence[Entrant], gallery: Gallery) -> dict[str, Any]:
     rows = {name: row for row, name in enumerate(gallery.names)}
     own = np.array([rows[view.product] for view in views], np.int64)
     probs = np.array([view.type_probs for view in views], np.float32).reshape(-1, len(TYPES))

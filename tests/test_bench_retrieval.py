@@ -11,7 +11,8 @@ import pytest
 
 from benchmarks.cache import code_key, key_of
 from benchmarks.cli_retrieval import make_entrants
-from benchmarks.clip_views import Watcher, own_tracks
+from benchmarks.clip_views import ClipView, Watcher, own_tracks
+from benchmarks.clips import Gallery, type_missed
 from benchmarks.detail import PRINTED, detail, is_printed
 from benchmarks.entrants import HISTOGRAM, bundle_entrant, histogram, unique
 from benchmarks.gallery import distractors, products
@@ -272,3 +273,11 @@ def test_moments_that_the_truth_leaves_out_are_not_embedded(bundle: Bundle, tmp_
     assert bag.frames <= 2 and {view.product for view in seen.views} == {"p-tops", "p-bags"}
     top = next(track for track in own_tracks(seen) if track.product == "p-tops")
     assert top.said == "p-tops" and top.seconds > 3
+
+
+def test_views_whose_type_is_not_searched_are_counted() -> None:
+    gallery = Gallery(["shirt", "bag"], np.array([TOPS, BAGS]), {}, 2)
+    probs = np.zeros(len(TYPES), np.float32)
+    probs[[TOPS, PANTS]] = 0.7, 0.3
+    views = [ClipView(name, 1, probs, {}) for name in ("shirt", "bag", "shirt", "shirt")]
+    assert type_missed(views, gallery) == 0.25
