@@ -14,7 +14,9 @@ import numpy as np
 
 from indexer.describe import WHOLE, Describer, Description
 from indexer.feeds.base import FeedContent, FeedItem, Rejected
-from indexer.pictures import Library, Loaded, load_ahead
+from indexer.fetch.fetcher import Fetcher
+from indexer.library import CatalogLibrary
+from indexer.pictures import Loaded, Source, load_ahead
 from matcher.bundle import Bundle
 from matcher.catalog.settings import Settings
 from matcher.catalog.table import Origin
@@ -33,7 +35,8 @@ class Tally:
         products: indexed.
         vectors: stored, one for each picture.
         reused: of these, taken from the generation before.
-        whole: of these, pictures in which the detector found no garment.
+        stale: pictures whose server could not be asked; the copy of before was taken.
+        whole: vectors of pictures in which the detector found no garment.
         types_told: products whose type the picture decided.
         rejected: rows and pictures that were not used.
         generation: number of the new generation; 0 before it is there.
@@ -42,6 +45,7 @@ class Tally:
     products: int = 0
     vectors: int = 0
     reused: int = 0
+    stale: int = 0
     whole: int = 0
     types_told: int = 0
     rejected: tuple[Rejected, ...] = ()
@@ -66,6 +70,7 @@ def build(
     progress: Callable[[int], None] | None = None,
     reuse: bool = True,
     settings: Settings | None = None,
+    fetcher: Fetcher | None = None,
 ) -> Tally:
     """Describe every picture of a feed and write a new generation. An error or an interruption leaves nothing.
 
@@ -77,6 +82,7 @@ def build(
         progress: called with the number of pictures done since the last call.
         reuse: take the vectors of unchanged pictures from the current generation.
         settings: the catalogue's; None = those it has.
+        fetcher: for pictures of the web; None = such pictures are rejected.
 
     Raises:
         NothingIndexed: no product could be used; the catalogue stays as it is.
@@ -84,8 +90,8 @@ def build(
     """
     job = _Job(describer, progress or (lambda done: None), list(content.rejected))
     with CatalogWriter(out, describer.dimension, bundle.embedder_hash, bundle.name, settings=settings) as writer:
-        library = Library(out, bundle.embedder_hash, describer.dimension) if reuse else None
-        with closing(load_ahead(content.items, bundle.hash, library)) as pictures:
+        library = CatalogLibrary(out, bundle.embedder_hash, describer.dimension) if reuse else None
+        with closing(load_ahead(content.items, Source(bundle.hash, library, fetcher))) as pictures:
             for item in content.items:
                 job.index(item, islice(pictures, len(item.pictures)), writer)
         rejected = tuple(sorted(job.rejected, key=lambda one: one.row))
@@ -127,6 +133,7 @@ class _Job:
         self.tally.vectors += len(described)
         self.tally.types_told += not item.product.type
         self.tally.reused += sum(loaded.known is not None for loaded, _ in described)
+        self.tally.stale += sum(loaded.stale for loaded, _ in described)
         self.tally.whole += sum(found.localised == WHOLE for _, found in described)
 
 

@@ -1,28 +1,31 @@
-"""Picture files: read ahead in threads, and recognised when they were embedded before."""
+"""Pictures of products: fetched or read ahead in threads, and recognised when they were embedded before."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.describe import VERSION, Description
 from indexer.feeds.base import FeedItem, Picture
-from matcher.catalog.catalog import Catalog
-from matcher.catalog.generation import Generation
-from matcher.errors import CatalogError, MediaError
+from indexer.fetch.fetcher import Fetched, Fetcher, FetchError
+from indexer.fetch.sniff import not_a_picture
+from matcher.errors import MediaError
 from matcher.taxonomy import TYPES
 from matcher.video.image import read_image
 
-MAX_BYTES = 100 << 20
-_AHEAD = 8
+MAX_BYTES = 100 << 20  # of a file
+MAX_PIXELS = 50_000_000
+_AHEAD = 8  # decoded pictures that wait
 _THREADS = 2
+_FETCHED_AHEAD = 4  # times the number of requests at a time
+A, B = TypeVar("A"), TypeVar("B")
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,9 @@ class Loaded:
         picture: where it comes from.
         content: the key of what will be embedded: bytes, weights and type asked for.
         image: (H, W, 3) uint8 BGR; None when `known` is there, or when there is an error.
-        known: the description of the same content in the current generation.
+        known: the description of the same content from before.
         error: why the picture cannot be used.
+        stale: whether it is an earlier copy because the server could not be asked.
     """
 
     picture: Picture
@@ -42,31 +46,30 @@ class Loaded:
     image: NDArray[np.uint8] | None = None
     known: Description | None = None
     error: str = ""
+    stale: bool = False
 
 
-class Library:
-    """Vectors of the current generation by content, so that unchanged pictures are not embedded again."""
-
-    def __init__(self, path: Path, embedder_hash: str, dimension: int) -> None:
-        """Open the catalogue that will be replaced; one that cannot be read or used has nothing to offer."""
-        self._generation: Generation | None = None
-        try:
-            self._generation = Catalog.load(path, embedder_hash).snapshot()
-        except CatalogError:
-            return
-        if self._generation.manifest.dimension != dimension:
-            self._generation = None
+class Library(Protocol):
+    """Descriptions from before, by content key, so that unchanged pictures are not embedded again."""
 
     def find(self, content: str) -> Description | None:
-        """The stored description of a content key; None when there is none."""
-        found = self._generation.table.find_content(content) if self._generation is not None else None
-        if found is None:
-            return None
-        type_name, position, origin = found
-        if origin.type_probs is None or origin.xyxy is None:
-            return None
-        vector = self._generation.vector(type_name, position)
-        return Description(origin.type_probs, vector, np.array(origin.xyxy, np.float32), origin.localised)
+        """The description of a content key; None when there is none. Called from several threads."""
+        ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where pictures come from and what is known of them.
+
+    Attributes:
+        bundle_hash: `Bundle.hash` of the models.
+        library: where unchanged pictures are looked up; None = nowhere.
+        fetcher: for pictures of the web; None = they cannot be used.
+    """
+
+    bundle_hash: str = ""
+    library: Library | None = None
+    fetcher: Fetcher | None = None
 
 
 def content_key(data: bytes, bundle_hash: str, type_hint: str) -> str:
@@ -75,41 +78,87 @@ def content_key(data: bytes, bundle_hash: str, type_hint: str) -> str:
     return hashlib.sha256(text.encode() + data).hexdigest()
 
 
-def load(item: FeedItem, picture: Picture, bundle_hash: str, library: Library | None) -> Loaded:
-    """Read one picture of a product; an unreadable one comes back with the reason."""
+def load_ahead(items: Iterable[FeedItem], source: Source) -> Iterator[Loaded]:
+    """Every picture of every item, in order, while threads fetch and read the next few."""
+    asked = ((item.product.type, picture) for item in items for picture in item.pictures)
+    concurrency = source.fetcher.options.concurrency if source.fetcher else _THREADS
+    # Bytes wait in numbers, decoded pictures, which are large, only a few.
+    fetched = in_order(lambda one: _fetch(*one, source), asked, concurrency, _FETCHED_AHEAD * concurrency)
+    decoded = in_order(lambda one: _decode(one, source), fetched, _THREADS, _AHEAD)
+    done = False
     try:
-        if picture.path is None:
-            return Loaded(picture, error="pictures of the web are not fetched yet")
-        if picture.path.stat().st_size > MAX_BYTES:
-            return Loaded(picture, error=f"{picture.name} is larger than {MAX_BYTES >> 20} MiB")
-        data = picture.path.read_bytes()
-        content = content_key(data, bundle_hash, item.product.type)
-        known = library.find(content) if library is not None else None
-        return Loaded(picture, content, None if known else read_image(data), known)
-    except OSError as error:
-        return Loaded(picture, error=f"{picture.name} cannot be read ({error.strerror})")
-    except MediaError as error:
-        return Loaded(picture, error=str(error).replace("the picture:", f"{picture.name}:", 1))
+        for loaded in decoded:  # noqa: UP028 - the `finally` must run before that of `decoded`
+            yield loaded
+        done = True
+    finally:
+        # The fetcher first: the others wait for their threads, which may be waiting for a server.
+        if source.fetcher and not done:
+            source.fetcher.stop()
+        decoded.close()
+        fetched.close()
 
 
-def load_ahead(items: Iterable[FeedItem], bundle_hash: str, library: Library | None) -> Iterator[Loaded]:
-    """Every picture of every item, in order, while threads read the next few.
+def in_order(function: Callable[[A], B], inputs: Iterable[A], threads: int, ahead: int) -> Iterator[B]:
+    """What a function gives for each input, in order, while threads work at the next ones.
 
     Args:
-        items: products of a feed.
-        bundle_hash: `Bundle.hash` of the models.
-        library: where unchanged pictures are looked up; None = nowhere.
+        function: called in the threads.
+        inputs: taken in the caller's thread.
+        threads: how many.
+        ahead: results that may wait.
     """
-    waiting: deque[Future[Loaded]] = deque()
-    pool = ThreadPoolExecutor(_THREADS, "pictures")
+    waiting: deque[Future[B]] = deque()
+    pool = ThreadPoolExecutor(threads, "pictures")
     try:
-        for item in items:
-            for picture in item.pictures:
-                waiting.append(pool.submit(load, item, picture, bundle_hash, library))
-                if len(waiting) > _AHEAD:
-                    yield waiting.popleft().result()
+        for one in inputs:
+            waiting.append(pool.submit(function, one))
+            while waiting and (len(waiting) > ahead or waiting[0].done()):
+                yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
-        # Also when the caller stops early: no thread goes on reading.
+        # Also when the caller stops early: no thread goes on.
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Raw:
+    picture: Picture
+    type_hint: str
+    body: Fetched = Fetched(b"")
+    error: str = ""
+
+
+def _fetch(type_hint: str, picture: Picture, source: Source) -> _Raw:
+    """The bytes of a picture, or why there are none."""
+    try:
+        return _Raw(picture, type_hint, _body(picture, source))
+    except OSError as error:
+        return _Raw(picture, type_hint, error=f"{picture.name} cannot be read ({error.strerror})")
+    except FetchError as reason:
+        return _Raw(picture, type_hint, error=f"{picture.name}: {reason}")
+
+
+def _body(picture: Picture, source: Source) -> Fetched:
+    if picture.path is None:
+        if source.fetcher is None:
+            raise FetchError("pictures of the web are not fetched here")
+        return source.fetcher.fetch(picture.url)
+    if picture.path.stat().st_size > MAX_BYTES:
+        raise FetchError(f"is larger than {MAX_BYTES >> 20} MiB")
+    return Fetched(picture.path.read_bytes())
+
+
+def _decode(raw: _Raw, source: Source) -> Loaded:
+    """Decode, unless it is known; a picture that cannot be decoded comes back with the reason."""
+    picture, data = raw.picture, raw.body.data
+    reason = raw.error or not_a_picture(data)
+    if reason:
+        return Loaded(picture, error=raw.error or f"{picture.name}: {reason}")
+    content = content_key(data, source.bundle_hash, raw.type_hint)
+    known = source.library.find(content) if source.library is not None else None
+    try:
+        image = None if known else read_image(data, MAX_PIXELS)
+    except MediaError as error:
+        return Loaded(picture, error=str(error).replace("the picture:", f"{picture.name}:", 1))
+    return Loaded(picture, content, image, known, stale=raw.body.stale)

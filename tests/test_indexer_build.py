@@ -17,6 +17,7 @@ from indexer.build import NothingIndexed, Tally, build, rejected_csv
 from indexer.describe import DETECTOR, WHOLE, BundleDescriber, Description
 from indexer.feeds.base import FeedContent, Rejected
 from indexer.feeds.open import open_feed
+from indexer.pictures import Source, load_ahead
 from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
 from matcher.catalog.check import check
@@ -300,12 +301,10 @@ class TestBackground:
 
 
 def test_pictures_come_in_order_and_threads_end(shop: Path) -> None:
-    from indexer.pictures import load_ahead
-
     content = open_feed(shop).read()
     items = [replace(item, row=i) for i in range(40) for item in content.items]
     wanted = [picture for item in items for picture in item.pictures]
-    assert [loaded.picture for loaded in load_ahead(items, "", None)] == wanted
-    early: Iterator = load_ahead(items, "", None)
+    assert [loaded.picture for loaded in load_ahead(items, Source())] == wanted
+    early: Iterator = load_ahead(items, Source())
     next(early)
     early.close()

@@ -18,6 +18,7 @@ from matcher.catalog.catalog import Catalog
 from matcher.catalog.check import check
 from matcher.cli.catalog import app as catalog_app
 from matcher.errors import CatalogError, FeedError, InputError
+from tests.picture_server import picture, serving
 from tests.test_indexer_build import BOX, SIZE, write_picture
 from tests.toy_bundle import make_bundle, paint
 
@@ -90,6 +91,28 @@ def test_columns_currency_and_settings(photos: Path, tmp_path: Path, toy: str) -
     done = run(photos / "list.csv", "--out", tmp_path / "c", "--bundle", toy, *said, "--disclosure", "Ad")
     catalog = Catalog.load(tmp_path / "c")
     assert catalog.settings.disclosure == "Ad" and catalog.product(0).link.endswith("utm_source=tv")
+
+
+def test_a_feed_of_the_web(photos: Path, tmp_path: Path, toy: str) -> None:
+    with serving() as server:
+        server.answers["/all.csv"] = picture(
+            b"id,image,link\n1,i/tops.png,/p/1\n2,http://127.0.0.1:1/x.png,\n3,file:///x,\n"
+        )
+        server.answers["/i/tops.png"] = picture((photos / "tops" / "tops1.png").read_bytes(), etag='"1"')
+        said = [server.url("/all.csv"), "--out", tmp_path / "c", "--bundle", toy, "--cache", tmp_path / "cache"]
+        refused = run(*said)
+        assert isinstance(refused.exception, FeedError) and "not a public address" in str(refused.exception)
+        done = run(*said, "--allow-private")
+        assert done.exit_code == 0, done.output
+        assert "1 product, 1 vector" in done.output and "2 rejected" in done.output
+        assert "file: address" in done.output and "connection failed" in done.output
+        product = Catalog.load(tmp_path / "c").product(0)
+        assert (product.image, product.link) == ("i/tops.png", server.url("/p/1"))
+        assert "1 kept from before" in run(*said, "--allow-private").output
+        before = len(list((tmp_path / "cache").rglob("*.fetched")))
+        plan = run(server.url("/all.csv"), "--dry-run", "--allow-private", "--cache", tmp_path / "other")
+        assert "1 product would be" in plan.output and "connection failed" in plan.output
+        assert before == 1 and not (tmp_path / "other").exists()
 
 
 def test_nothing_indexed_is_the_users_mistake(tmp_path: Path, toy: str) -> None:
