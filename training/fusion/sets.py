@@ -7,6 +7,7 @@ for among all held-out garments and some training garments. Training sets hold t
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -60,7 +61,7 @@ def simulated(data: TrackData, bundle: Bundle, part: str, progress: Progress) ->
     """
     maker = _Maker(data, bundle, progress)
     held = TRAIN if part == LEARN else VALIDATION
-    known = f"{data.garments.tried_on}-{data.garments.scenes}-{maker.digest}-{bundle.embedder_hash[:12]}"
+    known = f"{maker.digest}-{bundle.embedder_hash[:12]}"
     learn = f"-{data.tracks}" if part == LEARN else ""
     gallery = _cached(data.cache / f"gallery-{held}{learn}-{data.distractors}-{known}.npz", lambda: maker.gallery(part))
     tracks = _cached(data.cache / f"{part}-{data.tracks}-{known}.npz", lambda: maker.tracks(part))
@@ -81,9 +82,10 @@ class _Maker:
 
     @property
     def digest(self) -> str:
-        """Of the garments' names in their order: rows of a gallery mean nothing for others."""
+        """Of all rows and of the order of the garments' names: rows of a gallery mean nothing for others."""
         names = [name for split in (TRAIN, VALIDATION) for name in PairSource(self._garments, split).identities]
-        return hashlib.sha256("\n".join(names).encode()).hexdigest()[:8]
+        known = json.dumps([names, [(row.kind, row.identity) for row in self._garments.rows]])
+        return hashlib.sha256(known.encode()).hexdigest()[:8]
 
     def tracks(self, part: str) -> TrackSet:
         """The tracks of a part; the gallery is apart."""
