@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from training.embedder.losses import make_loss
 from training.embedder.model import Embedder
 from training.embedder.sampler import PairSampler, PairSource
 from training.embedder.views import shop_view, worn_view
-from training.loop import Loop, load_averaged
+from training.loop import Ahead, Loop, start_from
 from training.mixture import open_garments
 from training.settings import to_table
 
@@ -29,23 +28,15 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class PairBatches:
-    """The views of any step, from the step's number alone; the next step's are made beside the present one."""
+    """The views of any step, from the step's number alone."""
 
     def __init__(self, garments: Garments, config: EmbedderConfig) -> None:
         """Draw from the training rows of `garments`."""
         self._garments, self._config = garments, config
         self._sampler = PairSampler(garments, PairSource(garments, own=config.own), config.colourways)
-        self._worker = ThreadPoolExecutor(1)
-        self._next: tuple[int, Future[Batch]] | None = None
 
     def __call__(self, step: int) -> Batch:
         """Crops (2B, S, S, 3) uint8, masks (2B, S, S) float32, numbers (B,) int64; the shop's views come first."""
-        ready = self._next[1].result() if self._next is not None and self._next[0] == step else self.make(step)
-        self._next = step + 1, self._worker.submit(self.make, step + 1)
-        return ready
-
-    def make(self, step: int) -> Batch:
-        """What a call returns."""
         config, rng = self._config, np.random.default_rng((self._config.seed, step))
         pairs = self._sampler.draw(config.garments, rng)
         others = rng.permutation([pair.worn for pair in pairs])
@@ -76,12 +67,7 @@ def build(config: EmbedderConfig) -> Student:
     """What a recipe starts from."""
     torch.manual_seed(config.seed)
     student = Student(config)
-    if config.start:
-        load_averaged(student, Path(config.start))
-    elif config.detector:
-        student.embedder.trunk.load_detector(Path(config.detector))
-    else:
-        student.embedder.trunk.load_imagenet(config.weights)
+    start_from(student, student.embedder.trunk, config)
     return student.to(memory_format=torch.channels_last)
 
 
@@ -101,10 +87,8 @@ def train(config: EmbedderConfig, out: Path) -> Path:
     """
     cv2.setNumThreads(1)
     student = build(config)
-    batches = PairBatches(open_garments(config.data), config)
-    loop = Loop(student, config.loop, out, to_table(config))
-    if (out / "last.pt").exists():
-        loop.resume(out / "last.pt")
+    batches = Ahead(PairBatches(open_garments(config.data), config))
+    loop = Loop.open(student, config.loop, out, to_table(config))
     monitor = CollapseMonitor(config.collapse)
 
     def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
