@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.build import NothingIndexed, build
+from indexer.build import BuildOptions, NothingIndexed, build
 from indexer.describe import BundleDescriber
 from indexer.feeds.base import FeedContent, FeedOptions, Rejected
 from indexer.feeds.open import FORMATS, open_feed
@@ -42,6 +42,8 @@ def index(
     currency: Annotated[str, typer.Option(help="Of prices that name none, such as EUR.")] = "",
     link_template: Annotated[str | None, typer.Option(help='How links are made: "{url}?utm_source=tv".')] = None,
     disclosure: Annotated[str | None, typer.Option(help="Label shown with links, e.g. that they are ads.")] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Keep products that the feed does not name.")] = False,
+    allow_shrink: Annotated[bool, typer.Option("--allow-shrink", help="Let most of the products be removed.")] = False,
     cache: Annotated[Path | None, typer.Option(help="Folder for fetched pictures; else the user's cache.")] = None,
     at_once: Annotated[int, typer.Option(min=1, max=256, help="Pictures fetched at a time, in all.")] = 16,
     per_host: Annotated[int, typer.Option(min=1, max=256, help="Pictures fetched at a time from one host.")] = 6,
@@ -53,6 +55,7 @@ def index(
         raise InputError("say where the catalogue goes: --out CATALOG")
     options = FeedOptions(parse_columns(column or []), parse_currency(currency), feed if is_address(feed) else "")
     settings = parse_settings(out, link_template, disclosure) if out is not None else None
+    how = BuildOptions(reuse, partial, allow_shrink, settings)
     pictures = Cache(cache or default_folder())
     limits = FetchOptions(concurrency=at_once, per_host=per_host, allow_private=allow_private)
     # A dry run keeps nothing, on the disk neither.
@@ -68,7 +71,7 @@ def index(
             weights = Bundle.open(bundle)
             describer = BundleDescriber(weights, Runtime(backend, device, threads))
             with progress("indexing", content.picture_count) as step:
-                tally = build(content, out, weights, describer, step, reuse, settings, fetcher)
+                tally = build(content, out, weights, describer, step, how, fetcher)
         pictures.trim(_CACHE_GIB << 30)
     show_result(tally, out)
 

@@ -13,8 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-from indexer.build import REJECTED, Tally
+from indexer.build import Tally
 from indexer.feeds.base import FeedContent, Rejected
+from indexer.rejected import NAME as REJECTED
 from matcher.catalog.folder import generation_name
 
 _SHOWN = 10
@@ -59,6 +60,10 @@ def show_result(tally: Tally, out: Path) -> None:
     parts = [f"{_count(tally.products, 'product')}, {_count(tally.vectors, 'vector')}"]
     if tally.reused:
         parts.append(f"{tally.reused} kept from before")
+    if tally.resumed:
+        parts.append(f"{tally.resumed} done by a build that was stopped")
+    if tally.generation > 1:
+        parts.append(_changes(tally))
     if tally.stale:
         parts.append(f"{_count(tally.stale, 'picture')} as fetched before, since the server could not be asked")
     if tally.types_told:
@@ -68,6 +73,15 @@ def show_result(tally: Tally, out: Path) -> None:
     if tally.rejected:
         parts.append(f"{len(tally.rejected)} rejected")
     _out.print(f"{escape(str(out))}: {generation}: {'; '.join(parts)}", soft_wrap=True)
+
+
+def _changes(tally: Tally) -> str:
+    """Against the generation before."""
+    changes = tally.changes
+    texts = [f"{changes.added} added", f"{changes.changed} changed", f"{changes.removed} removed"]
+    if changes.sold_out:
+        texts.append(f"{changes.sold_out} of them sold out")
+    return ", ".join([*texts, f"{changes.unchanged} as before"])
 
 
 def show_rejected(rejected: tuple[Rejected, ...], full_list: str) -> None:

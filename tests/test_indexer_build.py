@@ -13,17 +13,20 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer.background import foreground
-from indexer.build import NothingIndexed, Tally, build, rejected_csv
+from indexer.build import BuildOptions, NothingIndexed, Tally, build
 from indexer.describe import DETECTOR, WHOLE, BundleDescriber, Description
 from indexer.feeds.base import FeedContent, Rejected
 from indexer.feeds.open import open_feed
 from indexer.pictures import Source, load_ahead
+from indexer.rejected import as_csv
 from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
+from matcher.catalog.changes import Changes
 from matcher.catalog.check import check
 from matcher.catalog.writer import CatalogWriter
-from matcher.errors import CatalogError
+from matcher.errors import CatalogError, FeedError
 from matcher.taxonomy import TYPE_IDS, TYPES
+from matcher.types import Product
 from tests.toy_bundle import make_bundle, paint
 
 SIZE = (200, 240)
@@ -156,7 +159,7 @@ def test_unchanged_pictures_are_not_embedded_again(
     (shop / "products.csv").write_text(text.replace("Jeans,,20", "Jeans,leggings,20"))
     run(shop, tmp_path / "c", bundle, typed)
     assert typed.hints == ["leggings"]
-    build(open_feed(shop).read(), tmp_path / "c", bundle, forced, reuse=False)
+    build(open_feed(shop).read(), tmp_path / "c", bundle, forced, options=BuildOptions(reuse=False))
     assert len(forced.hints) == 4
 
 
@@ -178,12 +181,21 @@ def test_a_damaged_catalogue_is_replaced(
 
 
 @pytest.mark.parametrize("stop_at", [1, 3])
-def test_ctrl_c_leaves_nothing(
+def test_after_ctrl_c_a_build_goes_on(
     shop: Path, tmp_path: Path, bundle: Bundle, describer: BundleDescriber, stop_at: int
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(shop, tmp_path / "c", bundle, Counting(describer, stop_at))
-    assert not (tmp_path / "c").exists()
+    # Nothing was finished: nothing is left. Else only the work is.
+    left = [path.name for path in tmp_path.glob("c/*")]
+    assert left == ([] if stop_at == 1 else ["work.sqlite"])
+    assert (tmp_path / "c").exists() == (stop_at > 1)
+    with pytest.raises(CatalogError, match="no catalogue at"):
+        Catalog.load(tmp_path / "c")
+    counting = Counting(describer)
+    tally = run(shop, tmp_path / "c", bundle, counting)
+    assert (len(counting.hints), tally.resumed, tally.vectors) == (5 - stop_at, stop_at - 1, 4)
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["CURRENT", "gen-000001"]
 
 
 def test_nothing_to_index_changes_nothing(
@@ -198,6 +210,83 @@ def test_nothing_to_index_changes_nothing(
     with pytest.raises(NothingIndexed, match="no rows"):
         build(FeedContent((), ()), tmp_path / "d", bundle, describer)
     assert not (tmp_path / "d").exists()
+
+
+def test_an_update_embeds_what_is_new_only(
+    shop: Path, tmp_path: Path, bundle: Bundle, describer: BundleDescriber
+) -> None:
+    table = "id,image,title,type,price,availability\n"
+    rows = {
+        "shirt": "shirt,tops.png,Shirt,tops,10,in stock\n",
+        "jeans": "jeans,pants.png,Jeans,pants,20,in stock\n",
+        "bag": "bag,bags.png,Bag,bags,30,in stock\n",
+    }
+
+    def update(*lines: str, **options: bool) -> tuple[Tally, int]:
+        (shop / "products.csv").write_text(table + "".join(lines))
+        counting = Counting(describer)
+        content = open_feed(shop).read()
+        tally = build(content, tmp_path / "c", bundle, counting, options=BuildOptions(**options))
+        return tally, len(counting.hints)
+
+    def products() -> dict[str, Product]:
+        catalog = Catalog.load(tmp_path / "c")
+        assert not check(tmp_path / "c").problems
+        return {product.id: product for product in catalog.products(range(len(catalog)))}
+
+    tally, embedded = update(*rows.values())
+    assert (tally.changes, embedded) == (Changes(added=3), 3)
+    # Another price, sold out, another picture, removed, added.
+    tally, embedded = update(
+        "shirt,tops.png,Shirt,tops,8,out of stock\n",
+        "jeans,bags.png,Jeans,pants,20,in stock\n",
+        "new,tops-back.png,,,,\n",
+    )
+    assert (tally.changes, embedded) == (Changes(added=1, changed=2, removed=1, sold_out=1), 2)
+    found = products()
+    assert set(found) == {"shirt", "jeans", "new"}
+    assert (found["shirt"].price, found["shirt"].availability) == (8, "out of stock")
+    assert update(*rows.values())[0].changes == Changes(added=1, changed=2, removed=1)
+    # A part of the shop: the others stay, and what cannot be understood stays as it was.
+    tally, embedded = update("shirt,tops.png,Shirt,tops,9,in stock\n", "bag,bags.png,Bag,bags,?,\n", partial=True)
+    assert (tally.changes, tally.kept, embedded) == (Changes(changed=1, unchanged=2), 2, 0)
+    found = products()
+    assert {name: product.price for name, product in found.items()} == {"shirt": 9, "jeans": 20, "bag": 30}
+
+
+def test_a_feed_that_was_cut_off_empties_no_shop(
+    shop: Path, tmp_path: Path, bundle: Bundle, describer: BundleDescriber
+) -> None:
+    lines = [f"{i},tops.png\n" for i in range(120)]
+    for kept, options in ((120, {}), (61, {}), (120, {}), (10, {"allow_shrink": True})):
+        (shop / "products.csv").write_text("id,image\n" + "".join(lines[:kept]))
+        build(open_feed(shop).read(), tmp_path / "c", bundle, describer, options=BuildOptions(**options))
+        assert len(Catalog.load(tmp_path / "c")) == kept
+    (shop / "products.csv").write_text("id,image\n" + "".join(lines))
+    run(shop, tmp_path / "c", bundle, describer)
+    (shop / "products.csv").write_text("id,image\n" + "".join(lines[:59]))
+    with pytest.raises(FeedError, match="would remove 61 of 120 products; is it whole"):
+        run(shop, tmp_path / "c", bundle, describer)
+    assert len(Catalog.load(tmp_path / "c")) == 120
+
+
+def test_damaged_work_is_done_again(shop: Path, tmp_path: Path, bundle: Bundle, describer: BundleDescriber) -> None:
+    for damage in (b"no database", b"", b"SQLite format 3\0" + bytes(5000)):
+        root = tmp_path / str(len(damage))
+        with pytest.raises(KeyboardInterrupt):
+            run(shop, root, bundle, Counting(describer, 4))
+        (root / "work.sqlite").write_bytes(damage)
+        counting = Counting(describer)
+        assert run(shop, root, bundle, counting).products == 3 and len(counting.hints) == 4
+
+
+def test_one_picture_of_many_listings_is_described_once(
+    shop: Path, tmp_path: Path, bundle: Bundle, describer: BundleDescriber
+) -> None:
+    (shop / "products.csv").write_text("id,image\n" + "".join(f"{i},tops.png\n" for i in range(30)))
+    counting = Counting(describer)
+    tally = run(shop, tmp_path / "c", bundle, counting)
+    assert (tally.products, len(counting.hints)) == (30, 1)
 
 
 def test_a_second_build_is_told_at_once(shop: Path, tmp_path: Path, bundle: Bundle, describer: BundleDescriber) -> None:
@@ -222,7 +311,7 @@ def test_vectors_that_cannot_be_used_are_listed(
 
 
 def test_rejected_cells_are_no_formulas() -> None:
-    text = rejected_csv((Rejected(2, "=1+1", "@x"), Rejected(3, "a,b", 'say "no"')))
+    text = as_csv((Rejected(2, "=1+1", "@x"), Rejected(3, "a,b", 'say "no"')))
     assert text == 'row,id,reason\n2,\'=1+1,\'@x\n3,"a,b","say ""no"""\n'
 
 

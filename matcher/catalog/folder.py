@@ -5,6 +5,7 @@ shop.catalog/
   gen-000011/    the one before, for readers that are just opening it
   gen-000012/    products.sqlite, one index per type, manifest.json (written last)
   writer.lock    while somebody writes
+  work.sqlite    finished pictures of a build that was stopped; the next build goes on from there
   partial-.../   while somebody writes; a leftover of a killed writer is removed by the next one
 """
 
@@ -20,6 +21,7 @@ from matcher.errors import CatalogError
 CURRENT = "CURRENT"
 LOCK = "writer.lock"
 PARTIAL = "partial-"
+WORK = "work.sqlite"
 _GENERATION = re.compile(r"gen-(\d{6,12})")
 
 
@@ -71,7 +73,7 @@ def is_ours(root: Path) -> bool:
     names = [entry.name for entry in root.iterdir()]
     if any(name == CURRENT or generation_number(name) is not None for name in names):
         return True
-    return all(name == LOCK or name.startswith((PARTIAL, f"{CURRENT}.")) for name in names)
+    return all(name == LOCK or name.startswith((PARTIAL, WORK, f"{CURRENT}.")) for name in names)
 
 
 def rebuild_hint(root: Path) -> str:

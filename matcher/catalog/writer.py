@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,8 +121,11 @@ class CatalogWriter:
         with _disk_errors(self.path):
             file_path(self._folder(), name).write_text(text, encoding="utf-8", newline="")
 
-    def commit(self) -> int:
+    def commit(self, before_release: Callable[[], None] | None = None) -> int:
         """Finish the generation and make it the current one; readers see it from now on.
+
+        Args:
+            before_release: called when readers see it, while no other writer can begin yet.
 
         Returns:
             The generation's number. The current generation and the one before it stay, older ones are removed.
@@ -140,6 +143,8 @@ class CatalogWriter:
             _write_manifest(partial, self._finished_manifest(number, partial))
             self._switch(partial, number)
             folder.prune(self.path, {folder.generation_name(number), previous.name if previous else ""})
+        if before_release is not None:
+            before_release()
         self._lock.release()
         return number
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +11,19 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from matcher.catalog import vocabulary
 from matcher.catalog.catalog import Catalog
 from matcher.catalog.check import check as check_catalog
+from matcher.catalog.duplicates import ALIKE, Alike, find_duplicates
+from matcher.catalog.export import export_products, export_vectors
 from matcher.catalog.filters import Filters
+from matcher.catalog.gc import collect
 from matcher.cli.output import out
 from matcher.errors import CatalogError
 
-app = typer.Typer(no_args_is_help=True, help="Look into a catalogue: info, check, search.")
+app = typer.Typer(no_args_is_help=True, help="Look into a catalogue: info, check, search, export, gc.")
 
+_SHOWN = 10
 CatalogArgument = Annotated[Path, typer.Argument(metavar="CATALOG", help="The catalogue's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -41,12 +47,18 @@ def info(catalog: CatalogArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def check(catalog: CatalogArgument, as_json: JsonOption = False) -> None:
-    """Verify hashes, counts and vectors, and that each product finds itself."""
+def check(
+    catalog: CatalogArgument,
+    alike: Annotated[float, typer.Option(min=0.5, max=1, help="Similarity from which two products are one.")] = ALIKE,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify hashes, counts and vectors, that each product finds itself, and list products that look the same."""
     findings = check_catalog(catalog)
+    groups = [] if findings.problems else find_duplicates(Catalog.load(catalog).snapshot(), alike)
     if as_json:
         facts = {"ok": not findings.problems, "problems": list(findings.problems), "vectors": findings.vectors}
         facts |= {"self_recall": findings.self_recall, "doubles": findings.doubles}
+        facts |= {"duplicates": [asdict(group) for group in groups]}
         typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
         for problem in findings.problems:
@@ -54,10 +66,53 @@ def check(catalog: CatalogArgument, as_json: JsonOption = False) -> None:
         if findings.vectors:
             share, doubles = findings.self_recall, findings.doubles
             out.print(f"{findings.vectors} vectors searched for, self-recall {share:.2%}, {doubles} shared by products")
+        _show_duplicates(groups)
     if findings.problems:
         raise CatalogError(f"{catalog} has {len(findings.problems)} problems; make it anew with asworn index")
     if not as_json:
         out.print("the catalogue is sound")
+
+
+def _show_duplicates(groups: list[Alike]) -> None:
+    if not groups:
+        return
+    count = sum(len(group.ids) for group in groups)
+    out.print(f"{count} products look like another one, in {len(groups)} groups", soft_wrap=True)
+    table = Table()
+    for heading in ("similarity", "picture", "products"):
+        table.add_column(heading, overflow="fold")
+    for group in groups[:_SHOWN]:
+        names = ", ".join(group.ids[:_SHOWN]) + (", ..." if len(group.ids) > _SHOWN else "")
+        table.add_row(f"{group.score:.3f}", "the same" if group.same_picture else "another", escape(names))
+    out.print(table)
+    if len(groups) > _SHOWN:
+        out.print(f"... and {len(groups) - _SHOWN} groups more; --json lists all")
+
+
+@app.command()
+def export(
+    catalog: CatalogArgument,
+    file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Products as .csv or .jsonl, vectors as .npz.")],
+) -> None:
+    """Write a catalogue's products, or its vectors, to a file for other programs."""
+    generation = Catalog.load(catalog).snapshot()
+    if file.suffix.lower() == ".npz":
+        out.print(f"{export_vectors(generation, file)} vectors written to {escape(str(file))}", soft_wrap=True)
+    else:
+        out.print(f"{export_products(generation, file)} products written to {escape(str(file))}", soft_wrap=True)
+
+
+@app.command()
+def gc(
+    catalog: CatalogArgument,
+    keep_previous: Annotated[bool, typer.Option(help="Keep the generation before the current one.")] = False,
+    keep_work: Annotated[bool, typer.Option(help="Keep what a build that was stopped has finished.")] = False,
+) -> None:
+    """Remove old generations and what stopped builds left."""
+    freed = collect(catalog, keep_previous, keep_work)
+    for name in freed.names:
+        out.print(f"removed {escape(name)}")
+    out.print(f"{freed.size / 1e6:.1f} MB freed")
 
 
 @app.command()
@@ -68,6 +123,7 @@ def search(
     brand: Annotated[list[str] | None, typer.Option(help="Only this brand; may be given again.")] = None,
     colour: Annotated[list[str] | None, typer.Option(help="Only this colour; may be given again.")] = None,
     gender: Annotated[list[str] | None, typer.Option(help="Only for this gender; may be given again.")] = None,
+    age_group: Annotated[list[str] | None, typer.Option(help='Only for this age group, such as "adult".')] = None,
     availability: Annotated[list[str] | None, typer.Option(help='Only such as "in stock".')] = None,
     price_min: Annotated[float | None, typer.Option(help="Least price.")] = None,
     price_max: Annotated[float | None, typer.Option(help="Highest price.")] = None,
@@ -80,8 +136,9 @@ def search(
     filters = Filters(
         brands=brand or None,
         colours=colour or None,
-        genders=gender or None,
-        availability=availability or None,
+        genders=[vocabulary.gender(text) for text in gender or ()] or None,
+        age_groups=[vocabulary.age_group(text) for text in age_group or ()] or None,
+        availability=[vocabulary.availability(text) for text in availability or ()] or None,
         price_min=price_min,
         price_max=price_max,
         currency=currency,

@@ -1,0 +1,88 @@
+"""Readers while the catalogue is replaced under them: no errors, and never a mixture of two generations."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matcher.catalog.catalog import Catalog
+from matcher.catalog.writer import CatalogWriter
+from matcher.errors import CatalogError
+from matcher.taxonomy import TYPES
+from matcher.types import Product
+from tests.catalogs import DIMENSION, EMBEDDER, normalised
+
+PRODUCTS = 40
+GENERATIONS = 12
+READERS = 8
+POOL = normalised(np.random.default_rng(5).normal(size=(GENERATIONS + 1, PRODUCTS, DIMENSION)))
+
+
+def write(root: Path, number: int) -> None:
+    """Generation `number`: all ids, titles, prices and vectors are its own, and another number of products."""
+    with CatalogWriter(root, DIMENSION, EMBEDDER) as writer:
+        for i in range(PRODUCTS - number):
+            product = Product(f"{number}-{i}", title=str(number), type=TYPES[i % 3], price=float(number))
+            writer.add(product, POOL[number, i])
+        assert writer.commit() == number
+
+
+def ask(catalog: Catalog, rng: np.random.Generator) -> int:
+    """Search for a stored vector of the generation that is read; its number. Everything found must be of it."""
+    generation = catalog.snapshot()
+    number = generation.manifest.generation
+    wanted = rng.integers(0, PRODUCTS - number, 3)
+    probs = np.eye(len(TYPES), dtype=np.float32)[wanted % 3]
+    rows, scores = generation.search(POOL[number, wanted], probs, k=4, top_types=1)
+    assert rows[:, 0].tolist() == wanted.tolist() and (scores[:, 0] > 0.999).all()
+    found = [product for row in rows for product in generation.products(row)]
+    assert {product.title for product in found} == {str(number)}
+    assert all(product.id.startswith(f"{number}-") and product.price == number for product in found)
+    np.testing.assert_allclose(generation.reconstruct(int(rows[0, 0]))[0], POOL[number, wanted[0]], atol=1e-6)
+    return number
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["one catalogue for all", "one for each"])
+def test_eight_readers_while_generations_come(tmp_path: Path, shared: bool) -> None:
+    write(tmp_path / "c", 1)
+    everybodys = Catalog.load(tmp_path / "c", EMBEDDER)
+    errors: list[BaseException] = []
+    seen: list[list[int]] = [[] for _ in range(READERS)]
+    last = threading.Event()
+
+    def read(reader: int) -> None:
+        rng = np.random.default_rng(reader)
+        catalog = everybodys if shared else Catalog.load(tmp_path / "c", EMBEDDER)
+        try:
+            while not last.is_set() or catalog.generation < GENERATIONS:
+                seen[reader].append(ask(catalog, rng))
+                catalog.refresh()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=read, args=(i,)) for i in range(READERS)]
+    for thread in threads:
+        thread.start()
+    for number in range(2, GENERATIONS + 1):
+        write(tmp_path / "c", number)
+    last.set()
+    for thread in threads:
+        thread.join()
+    assert not errors, errors[0]
+    assert all(numbers == sorted(numbers) for numbers in seen)  # nobody ever goes back
+    assert len({number for numbers in seen for number in numbers}) >= 2
+
+
+def test_a_damaged_generation_is_not_taken_up(tmp_path: Path) -> None:
+    write(tmp_path / "c", 1)
+    catalog = Catalog.load(tmp_path / "c", EMBEDDER)
+    write(tmp_path / "c", 2)
+    (tmp_path / "c" / "gen-000002" / f"{TYPES[0]}.faiss").write_bytes(b"")
+    with pytest.raises(CatalogError, match="damaged"):
+        catalog.refresh()
+    assert ask(catalog, np.random.default_rng(1)) == 1
+    write(tmp_path / "c", 3)
+    assert catalog.refresh() and ask(catalog, np.random.default_rng(1)) == 3
