@@ -138,8 +138,11 @@ class _Page(HTMLParser):
             self._finish()
 
     def close(self) -> None:
-        """At the end of the file a script may still be open."""
+        """At the end of the file a script may still be open: then its text waits in the parser."""
+        rest = self.rawdata
         super().close()
+        if self._open == []:
+            self._open.append(rest)
         self._finish()
 
     def _finish(self) -> None:
