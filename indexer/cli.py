@@ -21,6 +21,7 @@ from indexer.pictures import Source, load_ahead
 from indexer.show import progress, show_plan, show_rejected, show_result
 from matcher.bundle import Bundle
 from matcher.errors import InputError
+from matcher.foreign import with_embedder
 from matcher.stages.models import Runtime
 
 _FORMAT_HELP = f"What the feed is, where its content does not tell: {', '.join(FORMATS)}."
@@ -32,6 +33,7 @@ def index(
     feed: Annotated[str, typer.Argument(metavar="FEED", help="A folder of pictures, a feed's file, or its address.")],
     out: Annotated[Path | None, typer.Option(metavar="CATALOG", help="Folder of the catalogue to write.")] = None,
     bundle: Annotated[str | None, typer.Option(help="Weights: a folder, or a packaged name.")] = None,
+    embedder: Annotated[str, typer.Option(help="In place of the bundle's: open_clip:MODEL[:WEIGHTS], dinov2:...")] = "",
     backend: Annotated[str, typer.Option(help="What runs the models.")] = "onnxruntime",
     device: Annotated[str, typer.Option(help="Where it runs them: cpu, cuda or tensorrt.")] = "cpu",
     threads: Annotated[int, typer.Option(min=0, help="Threads for the models; 0 = all cores.")] = 0,
@@ -68,7 +70,7 @@ def index(
         with _show_rejected_on_failure():
             if not content.items:
                 raise NothingIndexed(content.rejected)
-            weights = Bundle.open(bundle)
+            weights = with_embedder(Bundle.open(bundle), embedder)
             describer = BundleDescriber(weights, Runtime(backend, device, threads))
             with progress("indexing", content.picture_count) as step:
                 tally = build(content, out, weights, describer, step, how, fetcher)

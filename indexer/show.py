@@ -17,8 +17,10 @@ from indexer.build import Tally
 from indexer.feeds.base import FeedContent, Rejected
 from indexer.rejected import NAME as REJECTED
 from matcher.catalog.folder import generation_name
+from matcher.types import product_fields
 
 _SHOWN = 10
+_FIELDS = tuple(name for name in product_fields() if name not in ("type", "image"))
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
 
@@ -42,15 +44,34 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def show_plan(kind: str, content: FeedContent) -> None:
-    """What a feed would give, and what of it would be rejected."""
+    """What a feed would give, what was understood of it, and what of it would be rejected: all of that."""
     types = Counter(item.product.type or "(the picture decides)" for item in content.items)
-    table = Table(title=f"{kind} feed: {_count(len(content.items), 'product')} would be indexed")
+    count = _count(len(content.items), "product")
+    _out.print(f"{kind} feed: {count} would be indexed, {_count(content.picture_count, 'picture')}", soft_wrap=True)
+    table = Table()
     table.add_column("type")
     table.add_column("products", justify="right")
-    for name, count in sorted(types.items()):
-        table.add_row(escape(name), str(count))
+    for name, number in sorted(types.items()):
+        table.add_row(escape(name), str(number))
     _out.print(table)
-    show_rejected(content.rejected, "")
+    if content.items:
+        _out.print(_understood(content))
+    show_rejected(content.rejected, "", len(content.rejected))
+
+
+def _understood(content: FeedContent) -> Table:
+    """How many products have which value, with the first one as an example."""
+    table = Table()
+    for heading in ("value", "products", "first row", "reads as"):
+        table.add_column(heading, overflow="fold")
+    for name in _FIELDS:
+        having = [item for item in content.items if getattr(item.product, name) not in ("", None)]
+        first = (str(having[0].row), escape(str(getattr(having[0].product, name))[:80])) if having else ("", "")
+        table.add_row(name.replace("_", " "), str(len(having)), *first)
+    several = [item for item in content.items if len(item.pictures) > 1]
+    first = (str(several[0].row), f"{len(several[0].pictures)} pictures") if several else ("", "")
+    table.add_row("more pictures", str(len(several)), *first)
+    return table
 
 
 def show_result(tally: Tally, out: Path) -> None:
@@ -84,17 +105,17 @@ def _changes(tally: Tally) -> str:
     return ", ".join([*texts, f"{changes.unchanged} as before"])
 
 
-def show_rejected(rejected: tuple[Rejected, ...], full_list: str) -> None:
-    """The first rejected rows; `full_list` names the file that has all of them, "" = there is none."""
+def show_rejected(rejected: tuple[Rejected, ...], full_list: str, most: int = _SHOWN) -> None:
+    """The first `most` rejected rows; `full_list` names the file that has all of them, "" = there is none."""
     if not rejected:
         return
     table = Table(title=f"{len(rejected)} rejected")
     for heading in ("row", "id", "reason"):
         table.add_column(heading, overflow="fold")
-    for one in rejected[:_SHOWN]:
+    for one in rejected[:most]:
         table.add_row(str(one.row), escape(one.id), escape(one.reason))
     _out.print(table)
-    more = len(rejected) - _SHOWN
+    more = len(rejected) - most
     if more > 0:
         where = f"; all of them are in {full_list}" if full_list else ""
         _out.print(escape(f"... and {more} more{where}"), soft_wrap=True)

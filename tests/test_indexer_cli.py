@@ -115,6 +115,20 @@ def test_a_feed_of_the_web(photos: Path, tmp_path: Path, toy: str) -> None:
         assert before == 1 and not (tmp_path / "other").exists()
 
 
+def test_dry_run_says_what_it_understood(photos: Path, tmp_path: Path) -> None:
+    rows = "".join(f"{i},missing{i}.jpg,,\n" for i in range(15))
+    (photos / "products.csv").write_text(f"id,image,price,gender\n{rows}good,tops/tops1.png,12 EUR,Female\n")
+    lines = run(photos, "--dry-run").stdout.splitlines()
+    assert lines[0] == "CSV feed: 1 product would be indexed, 1 picture"
+    said = {
+        cells[0]: cells[1:] for cells in ([cell.strip() for cell in line.split("│")[1:-1]] for line in lines) if cells
+    }
+    assert said["gender"] == ["1", "17", "women"] and said["price"] == ["1", "17", "12.0"]
+    assert said["brand"] == ["0", "", ""]
+    # Every rejected row, with its number.
+    assert [said[str(row)][0] for row in range(2, 17)] == [str(i) for i in range(15)]
+
+
 def test_nothing_indexed_is_the_users_mistake(tmp_path: Path, toy: str) -> None:
     (tmp_path / "shop.csv").write_text("id,image\na,missing.jpg\n")
     failed = run(tmp_path / "shop.csv", "--out", tmp_path / "c", "--bundle", toy)

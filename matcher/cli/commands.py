@@ -21,7 +21,7 @@ GROUP = "asworn.commands"
 OWN = {
     "match": ("matcher.cli.match:match", "Find the products worn in a video."),
     "image": ("matcher.cli.image:image", "Find the products worn in one picture."),
-    "catalog": ("matcher.cli.catalog:app", "Look into a catalogue: info, check, search."),
+    "catalog": ("matcher.cli.catalog:app", "Look into a catalogue: info, check, search, export, gc."),
     "doctor": ("matcher.cli.doctor:doctor", "Say what is installed here, what works, and how fast."),
 }
 SUMMARIES = {
