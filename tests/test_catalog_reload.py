@@ -8,12 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from matcher.catalog import catalog as catalog_module
 from matcher.catalog.catalog import Catalog
+from matcher.catalog.watch import Watch
 from matcher.catalog.writer import CatalogWriter
+from matcher.config import LookupConfig, PipelineConfig
 from matcher.errors import CatalogError
+from matcher.pipeline import Pipeline
 from matcher.taxonomy import TYPES
-from matcher.types import Product
+from matcher.types import Frame, Product
 from tests.catalogs import DIMENSION, EMBEDDER, normalised
+from tests.toy_bundle import make_bundle, paint
+from tests.toy_shop import write_shop
 
 PRODUCTS = 40
 GENERATIONS = 12
@@ -86,3 +92,39 @@ def test_a_damaged_generation_is_not_taken_up(tmp_path: Path) -> None:
     assert ask(catalog, np.random.default_rng(1)) == 1
     write(tmp_path / "c", 3)
     assert catalog.refresh() and ask(catalog, np.random.default_rng(1)) == 3
+
+
+def test_live_frames_do_not_wait_for_a_new_generation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a generation is loaded, damaged or not, every frame is matched with the one before."""
+    bundle = make_bundle(tmp_path / "bundle")
+    catalog = write_shop(tmp_path / "c", bundle, prefix="old")
+    pipeline = Pipeline(PipelineConfig(lookup=LookupConfig(refresh_s=1e-9)), catalog, bundle)
+    image = paint((320, 240), {"tops": (100, 20, 200, 110), "pants": (100, 120, 200, 230)})
+    loading, may_load = threading.Event(), threading.Event()
+    real = catalog_module._load_current
+
+    def slow(*arguments: object) -> object:
+        if threading.current_thread().name == "catalog-watch":
+            loading.set()
+            assert may_load.wait(60)
+        return real(*arguments)
+
+    def matched(number: int) -> set[str]:
+        found = [garment.product for garment in pipeline(Frame(image, pts=number))]
+        return {product.id.partition("-")[0] for product in found if product is not None}
+
+    assert matched(0) == {"old"}
+    monkeypatch.setattr(catalog_module, "_load_current", slow)
+    write_shop(tmp_path / "c", bundle, prefix="broken")
+    (tmp_path / "c" / "gen-000002" / "tops.faiss").write_bytes(b"")
+    with Watch(catalog, interval_s=0.01) as watch:
+        assert loading.wait(60)
+        assert [matched(number) for number in range(1, 6)] == [{"old"}] * 5
+        may_load.set()
+        while not watch.problem:
+            pass
+        assert "damaged" in watch.problem and matched(6) == {"old"} and catalog.generation == 1
+        write_shop(tmp_path / "c", bundle, prefix="new")
+        while catalog.generation < 3:
+            pass
+        assert matched(9) == {"new"}

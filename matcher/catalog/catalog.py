@@ -41,6 +41,7 @@ class Catalog:
         self._generation = generation
         self._embedder_hash = embedder_hash
         self._mark = _mark(generation.folder)
+        self._refused: tuple[str, int, int] | None = None
         self._refreshing = threading.Lock()
 
     @classmethod
@@ -113,20 +114,27 @@ class Catalog:
     def refresh(self) -> bool:
         """Switch to the newest generation if there is one; cheap when there is none, so it may be called often.
 
-        Others go on reading the old generation meanwhile. After an error the old one stays in use.
+        Others go on reading the old generation meanwhile. After an error the old one stays in use. While another thread
+        refreshes, this returns at once. `Watch` does it in the background.
 
         Returns:
             Whether a new generation is in use now; stored rows are then void.
 
         Raises:
-            CatalogError: the new generation is damaged or of another embedder.
+            CatalogError: the new generation is damaged or of another embedder. It is said once of each.
         """
-        with self._refreshing:
-            if _mark(folder.current(self.path)) == self._mark:
+        if not self._refreshing.acquire(blocking=False):
+            return False
+        try:
+            mark = _mark(folder.current(self.path))
+            if mark == self._mark or (mark is not None and mark == self._refused):
                 return False
+            self._refused = mark
             generation = _load_current(self.path, self._embedder_hash)
-            self._generation, self._mark = generation, _mark(generation.folder)
+            self._generation, self._mark, self._refused = generation, _mark(generation.folder), None
             return True
+        finally:
+            self._refreshing.release()
 
     def info(self) -> dict[str, Any]:
         """Facts for people and programs: products, vectors, kind, embedder, generation, counts per type and more.
