@@ -130,6 +130,9 @@ def test_products_that_look_the_same_are_listed(tmp_path: Path) -> None:
     found = find_duplicates(Catalog.load(tmp_path / "c").snapshot())
     assert [(one.ids, one.same_picture) for one in found] == [(("a", "b"), False), (("e", "f"), True)]
     assert found[0].score >= 0.995 and found[1].score == 1
+    # However few are searched for, the very same picture is found.
+    few = find_duplicates(Catalog.load(tmp_path / "c").snapshot(), most_vectors=1)
+    assert ("e", "f") in [one.ids for one in few]
     shown = run("check", tmp_path / "c")
     assert "4 products look like another one, in 2 groups" in shown.stdout and "the catalogue is sound" in shown.stdout
     told = json.loads(run("check", tmp_path / "c", "--json").stdout)

@@ -31,27 +31,35 @@ class Alike:
     same_picture: bool
 
 
-def find_duplicates(generation: Generation, least: float = ALIKE) -> list[Alike]:
+def find_duplicates(generation: Generation, least: float = ALIKE, most_vectors: int = 20_000) -> list[Alike]:
     """Groups of products of one type that look the same; variants of one product (equal group id) do not count.
 
     Args:
         generation: what to look through.
         least: cosine from which two pictures show the same garment.
+        most_vectors: of each type, at most this many, evenly spread, are searched for; the very same picture is found
+            however many there are.
 
     Returns:
         Groups, the largest first. A product that is like more than 8 others is joined through the nearest of them.
     """
     groups = _Groups(len(generation))
+    for rows in generation.table.shared_contents():
+        for a, b in zip(rows, rows[1:], strict=False):
+            if not _are_variants(generation, a, b):
+                groups.join(a, b, 1.0)
     for sub in generation.types.values():
-        for a, b, score in _pairs(sub, generation, least):
+        for a, b, score in _pairs(sub, generation, least, most_vectors):
             groups.join(a, b, score)
     found = [_alike(generation, rows, score) for rows, score in groups.all()]
     return sorted(found, key=lambda one: (-len(one.ids), one.ids))
 
 
-def _pairs(sub: SubIndex, generation: Generation, least: float) -> Iterator[tuple[int, int, float]]:
-    for start in range(0, len(sub.owners), _BLOCK):
-        positions = np.arange(start, min(start + _BLOCK, len(sub.owners)))
+def _pairs(sub: SubIndex, generation: Generation, least: float, most: int) -> Iterator[tuple[int, int, float]]:
+    count = len(sub.owners)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+    for start in range(0, len(chosen), _BLOCK):
+        positions = chosen[start : start + _BLOCK]
         rows, scores = sub.search(sub.kind.vectors(sub.index, positions), _NEIGHBOURS + 1)
         near = (scores >= least) & (rows >= 0) & (rows != sub.owners[positions][:, None])
         for i, j in zip(*np.nonzero(near), strict=True):

@@ -9,9 +9,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,13 @@ class Table:
             return None
         type_id, position, *values = found[0]
         return TYPES[type_id], position, _origin(*values)
+
+    def shared_contents(self) -> Iterator[list[int]]:
+        """Rows of products that show the very same picture, for each picture that several show."""
+        sql = """SELECT DISTINCT content, row FROM vector WHERE content != '' AND content IN
+            (SELECT content FROM vector GROUP BY content HAVING count(DISTINCT row) > 1) ORDER BY content, row"""
+        for _, group in groupby(self._query(sql), key=lambda pair: pair[0]):
+            yield [row for _, row in group]
 
     def localised(self) -> dict[str, int]:
         """How many vectors come from garments that were found, and how many from whole pictures."""
