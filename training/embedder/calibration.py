@@ -2,9 +2,9 @@
 
 How: every held-out garment asks the gallery twice, once as it is and once with its own product taken out, so that the
 true product is absent half of the time, as in a film most clothes are of no shop at hand. Only products of the
-query's type are searched, as at run time. For a threshold t, precision is the share of right answers among the best
-answers that score t or more. "exact" is the lowest t whose precision is at least 0.9; "similar" the same for
-0.5. A threshold that fewer than 20 answers reach is not trusted.
+query's type are searched, as at run time. "exact" is the lowest score that at most 1 % of the answers reach whose product is
+absent; where fewer than half of the right answers would stay exact, 2 %. "similar" is the lowest score t such
+that half of the answers that score t or more are right; a threshold that fewer than 20 answers reach is not trusted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-EXACT_PRECISION, SIMILAR_PRECISION = 0.9, 0.5
+SIMILAR_PRECISION = 0.5
+FALSE_EXACT = (0.01, 0.02)  # shares that may be exact although the product is absent, best first
+USEFUL = 0.5  # share of the right answers that are to stay exact
 _LEAST = 20
 
 
@@ -59,7 +61,8 @@ def calibrate(
 ) -> dict[str, float]:
     """The card's section `calibration`; arguments as for `best_answers`."""
     best, right = best_answers(scores, query_types, gallery_types)
-    exact = threshold_for(best, right, EXACT_PRECISION)
+    present, absent = np.split(np.arange(len(best)), 2)
+    exact = choose_exact(best[present][right[present]], best[absent])
     return {"exact": round(exact, 4), "similar": round(min(threshold_for(best, right, SIMILAR_PRECISION), exact), 4)}
 
 
@@ -78,3 +81,17 @@ def threshold_for_false(absent: NDArray[np.float32], share: float) -> float:
     highest = np.sort(absent)[::-1]
     place = min(int(share * len(highest)), len(highest) - 1)
     return float(np.nextafter(np.float32(highest[place]), np.float32(2)))
+
+
+def choose_exact(right: NDArray[np.float32], absent: NDArray[np.float32]) -> float:
+    """Least evidence of "exact".
+
+    Args:
+        right: evidence of the right answers.
+        absent: evidence of the answers when the product is taken out.
+    """
+    for share in FALSE_EXACT:
+        exact = threshold_for_false(absent, share)
+        if (right >= exact).mean() >= USEFUL:
+            break
+    return exact

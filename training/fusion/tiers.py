@@ -2,7 +2,7 @@
 
 Every track asks the gallery as the matcher would, once as it is and once with its own product taken out. "exact" is the
 lowest evidence that at most 1 % of the tracks without their product reach; where that would leave fewer than half of
-the right answers exact, 2, 5 or 10 % are allowed instead. "similar" is the lowest evidence from which on half of all
+the right answers exact, 2 % are allowed instead. "similar" is the lowest evidence from which on half of all
 answers are right. Evidence is the similarity plus `lead` times the distance to the second product (see
 `matcher.stages.tiers`); its weight is the ratio of a logistic regression's two coefficients.
 """
@@ -20,13 +20,11 @@ from matcher.bundle import Bundle
 from matcher.stages.tiers import TRACKS
 from matcher.stages.verify import Verifier
 from training.cards import change_card
-from training.embedder.calibration import SIMILAR_PRECISION, threshold_for, threshold_for_false
+from training.embedder.calibration import SIMILAR_PRECISION, choose_exact, threshold_for
 from training.fusion.answers import Answers, ask, fused
 from training.fusion.tracks import TrackSet
 
-FALSE_EXACT = (0.01, 0.02, 0.05, 0.1)
-USEFUL = 0.5  # share of the right answers that must stay exact
-MOST_LEAD_WEIGHT = 2.0
+MOST_LEAD_WEIGHT = 0.5  # a lead depends on how crowded the gallery is, which differs from shop to shop
 
 
 def calibrate_tracks(found: TrackSet, verifier: Verifier | None = None) -> dict[str, Any]:
@@ -54,22 +52,8 @@ def evidence(answers: Answers, lead: float) -> NDArray[np.float32]:
     return answers.scores[:, 0] + np.float32(lead) * answers.lead
 
 
-def choose_exact(right: NDArray[np.float32], absent: NDArray[np.float32]) -> float:
-    """Least evidence of "exact".
-
-    Args:
-        right: evidence of the right answers.
-        absent: evidence of the answers when the product is taken out.
-    """
-    for share in FALSE_EXACT:
-        exact = threshold_for_false(absent, share)
-        if (right >= exact).mean() >= USEFUL:
-            break
-    return exact
-
-
 def lead_weight(present: Answers, absent: Answers) -> float:
-    """How much a lead says against a similarity: the ratio of their coefficients in a logistic regression, 0..2."""
+    """How much a lead says against a similarity: the ratio of their coefficients in a logistic regression, 0..0.5."""
     told = np.concatenate([_told(present), _told(absent)]).astype(np.float64)
     right = np.concatenate([present.right, np.zeros(len(absent.right), bool)])
     if right.all() or not right.any():
