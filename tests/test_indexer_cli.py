@@ -95,9 +95,7 @@ def test_columns_currency_and_settings(photos: Path, tmp_path: Path, toy: str) -
 
 def test_a_feed_of_the_web(photos: Path, tmp_path: Path, toy: str) -> None:
     with serving() as server:
-        server.answers["/all.csv"] = picture(
-            b"id,image,link\n1,i/tops.png,/p/1\n2,i/gone.png,\n3,file:///x,\n"
-        )
+        server.answers["/all.csv"] = picture(b"id,image,link\n1,i/tops.png,/p/1\n2,i/gone.png,\n3,file:///x,\n")
         server.answers["/i/tops.png"] = picture((photos / "tops" / "tops1.png").read_bytes(), etag='"1"')
         said = [server.url("/all.csv"), "--out", tmp_path / "c", "--bundle", toy, "--cache", tmp_path / "cache"]
         refused = run(*said)

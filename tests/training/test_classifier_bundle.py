@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from typer.testing import CliRunner
 
 from matcher.bundle import Bundle
 from matcher.errors import ConfigError
@@ -16,7 +15,6 @@ from matcher.runtime.load import load_session
 from training import export_bundle as exporting
 from training.classifier.config import TypesConfig
 from training.classifier.model import TypeClassifier
-from training.cli import train
 from training.embedder.config import EmbedderConfig
 from training.embedder.model import EmbedderModelConfig
 from training.embedder.train import Student

@@ -2,9 +2,10 @@
 
 How: every held-out garment asks the gallery twice, once as it is and once with its own product taken out, so that the
 true product is absent half of the time, as in a film most clothes are of no shop at hand. Only products of the
-query's type are searched, as at run time. "exact" is the lowest score that at most 1 % of the answers reach whose product is
-absent; where fewer than half of the right answers would stay exact, 2 %. "similar" is the lowest score t such
-that half of the answers that score t or more are right; a threshold that fewer than 20 answers reach is not trusted.
+query's type are searched, as at run time. "exact" is the lowest score that at most 1 % of the answers reach whose
+product is absent; where fewer than half of the right answers would stay exact, 2 %. "similar" is the lowest score t
+such that half of the answers that score t or more are right; a threshold that fewer than 20 answers reach is not
+trusted.
 """
 
 from __future__ import annotations
