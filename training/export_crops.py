@@ -37,6 +37,7 @@ def export_classifier(model: TypeClassifier, config: TypesConfig, out: Path) -> 
     return {
         "file": "classifier.onnx",
         "types": list(TYPES),
+        "weight": config.weight,
         "input": {"size": config.size, "margin": config.margin, "colour": "BGR"},
     }
 

@@ -26,6 +26,7 @@ class TypesConfig:
         start: checkpoint whose weights to start from; may be empty.
         size, margin: of the crops.
         batch: crops of a step.
+        weight: how much the classifier counts against the detector, 0..1; goes into the card.
         smoothing: of the labels.
         frozen_blocks: so many first blocks of the trunk take no gradient.
         strength: 0..1, how often crops are made hard to read.
@@ -41,6 +42,7 @@ class TypesConfig:
     size: int = 96
     margin: float = 0.08
     batch: int = 66
+    weight: float = 0.7
     smoothing: float = 0.1
     frozen_blocks: int = 7
     strength: float = 0.5
