@@ -14,7 +14,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -29,12 +28,12 @@ from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
 from matcher.catalog.check import check
 from matcher.errors import CatalogError
+from tests.kill import STEPS, die_at
 from tests.test_indexer_build import write_picture
 from tests.toy_bundle import make_bundle, paint
 
 PRODUCTS = 12
 # Steps of a build that a Python process can be killed before; a kill in the midst of a picture is another.
-STEPS = ("open", "sqlite3.connect", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.scandir", "os.chmod")
 
 
 def main() -> None:
@@ -132,16 +131,7 @@ def in_child(folder: Path, feed: Path, bundle: Bundle, point: int | None) -> boo
     """Whether a build in a process of its own was killed; `point` = at which step, None = never."""
     child = os.fork()
     if child == 0:
-        left = -1 if point is None else point
-
-        def hook(event: str, _: tuple) -> None:
-            nonlocal left
-            if event in STEPS:
-                if left == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                left -= 1
-
-        sys.addaudithook(hook)
+        die_at(-1 if point is None else point)
         try:
             build_here(folder, feed, bundle)
         except BaseException as error:  # a child must never return into the parent's code

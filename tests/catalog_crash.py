@@ -7,14 +7,12 @@ Usage: python -m tests.catalog_crash FOLDER    prints how many steps there are, 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 
 from matcher.catalog.catalog import Catalog
 from tests.catalogs import random_entries, write_catalog
-
-STEPS = ("open", "sqlite3.connect", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.scandir", "os.chmod")
+from tests.kill import die_at
 
 
 def main() -> None:
@@ -42,16 +40,7 @@ def killed_at(folder: Path, step: int) -> bool:
     """Whether a writer that dies at this step of its work died; when the work has fewer steps it ends well."""
     child = os.fork()
     if child == 0:
-        left = step
-
-        def hook(event: str, _: tuple) -> None:
-            nonlocal left
-            if event in STEPS:
-                if left == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                left -= 1
-
-        sys.addaudithook(hook)
+        die_at(step)
         write_catalog(folder, random_entries(2, 20))
         os._exit(0)
     status = os.waitpid(child, 0)[1]
