@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from training.data.clip_garments import clip_garments
-from training.data.garment_crops import TRAIN, VALIDATION, Garment, Garments, GarmentStore
+from training.data.garment_crops import TRAIN, VALIDATION, Garments, GarmentStore
 from training.data.garment_sources import cached, drawn_garments, flat_garments
 from training.data.garment_sources import street_garments as worn_garments
 from training.tryon.pairs import Wardrobe, tryon_crops
@@ -66,20 +65,15 @@ def _tried_on(data: GarmentData, street: GarmentStore, split: str) -> list[Garme
     if split == VALIDATION:
         family, seed, times = OUTLINE, 5, (min(times[0], 2), min(times[1], 1))
     people = cache(lambda: Wardrobe(list(wearers(data.root, split))))
-    shop, others = partial(shop_garments, data.root, split), partial(street_garments, street, split)
-    stores = []
-    for name, garments, n, own in (("shop", shop, times[0], seed), ("street", others, times[1], seed + 1)):
-        if n:
-            crops = partial(_crops, garments, people, n, split, own, family)
-            stores.append(cached(data.cache / f"tryon-{name}-{split}-{n}", crops))
-    return stores
+    # Generators: nothing is read before a store is made.
+    shop, others = shop_garments(data.root, split), street_garments(street, split)
 
+    def store(name: str, garments: Iterator[ShopGarment], n: int, own: int) -> GarmentStore:
+        folder = data.cache / f"tryon-{name}-{split}-{n}"
+        return cached(folder, lambda: tryon_crops(garments, people(), n, split, own, family))
 
-def _crops(
-    garments: Callable[[], Iterable[ShopGarment]], people: Callable[[], Wardrobe], times: int, *rest: Any
-) -> Iterator[Garment]:
-    """`tryon_crops` that reads its sources only when the store is made."""
-    return tryon_crops(garments(), people(), times, *rest)
+    asked = (("shop", shop, times[0], seed), ("street", others, times[1], seed + 1))
+    return [store(*one) for one in asked if one[2]]
 
 
 def _drawn(folder: Path, scenes: int, first: int, split: str) -> GarmentStore:

@@ -19,12 +19,13 @@ def is_validation(image_id: int) -> bool:
     return image_id % 10 == 1
 
 
-def read_ccp(root: Path, height: int) -> Iterator[tuple[str, Annotated]]:
-    """Read the training photos.
+def read_ccp(root: Path, height: int, validation: bool = False) -> Iterator[tuple[str, Annotated]]:
+    """Read the photos of a split, the training photos unless told otherwise, in the order of the file.
 
     Args:
         root: folder with `photos`, `parsing` and `instances.json`.
         height: photos are brought to this height in pixels, which is all that training needs.
+        validation: read the photos that are kept for validation.
 
     Yields:
         File name and picture.
@@ -35,11 +36,11 @@ def read_ccp(root: Path, height: int) -> Iterator[tuple[str, Annotated]]:
     for annotation in coco["annotations"]:
         rows.setdefault(annotation["image_id"], []).append(annotation)
     for entry in coco["images"]:
-        if not is_validation(entry["id"]):
-            yield entry["file_name"], read_photo(root, entry["file_name"], rows.get(entry["id"], []), type_of, height)
+        if is_validation(entry["id"]) == validation:
+            yield entry["file_name"], _read_photo(root, entry["file_name"], rows.get(entry["id"], []), type_of, height)
 
 
-def read_photo(root: Path, name: str, rows: list[dict], type_of: dict[int, int], height: int) -> Annotated:
+def _read_photo(root: Path, name: str, rows: list[dict], type_of: dict[int, int], height: int) -> Annotated:
     """One photo with its garments; what else belongs to the person is `OTHER`.
 
     Args:

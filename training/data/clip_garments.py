@@ -35,16 +35,17 @@ def clip_garments(folder: Path, bundle: str | None = None, split: str = TRAIN) -
     Raises:
         VideoError: a file is no video.
     """
+    pipeline = Pipeline(PipelineConfig(), None, Bundle.open(bundle))
     for path in sorted(file for file in folder.iterdir() if file.is_file()):
-        pipeline = Pipeline(PipelineConfig(), None, Bundle.open(bundle))
+        pipeline.reset()
         views: dict[int, list[Garment]] = defaultdict(list)
         with open_video(path) as video:
             for frame in video:
-                for garment in _views(frame, pipeline(frame), path.stem, split):
-                    views[garment[0]].append(garment[1])
-        for track in views.values():
-            if len(track) >= _LEAST:
-                yield from (track[i] for i in np.unique(np.linspace(0, len(track) - 1, MOST).round().astype(int)))
+                for track, garment in _views(frame, pipeline(frame), path.stem, split):
+                    views[track].append(garment)
+        for seen in views.values():
+            if len(seen) >= _LEAST:
+                yield from (seen[i] for i in np.unique(np.linspace(0, len(seen) - 1, MOST).round().astype(int)))
 
 
 def _views(frame: Frame, garments: Garments, clip: str, split: str) -> Iterator[tuple[int, Garment]]:

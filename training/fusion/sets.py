@@ -75,7 +75,7 @@ def _cached(path: Path, make: Callable[[], TrackSet]) -> TrackSet:
 
 
 class _Maker:
-    """Makes tracks and galleries; the models and the garments are opened when something has to be made."""
+    """Makes tracks and galleries; the models are opened when something has to be made."""
 
     def __init__(self, data: TrackData, bundle: Bundle, progress: Progress) -> None:
         self._data, self._bundle, self._progress = data, bundle, progress

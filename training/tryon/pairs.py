@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from training.data.garment_crops import TRYON, Garment, Row, cut, mask_box
 from training.data.records import count_pixels
@@ -40,7 +41,7 @@ class Wardrobe:
             counts = count_pixels(wearer.ids)
             for instance, type_id in enumerate(wearer.types, start=1):
                 if counts[instance]:
-                    self.places[type_id].append(Place(i, instance, _aspect(wearer, instance)))
+                    self.places[type_id].append(Place(i, instance, _aspect(wearer.ids == instance)))
                     areas[type_id].append(int(counts[instance]))
         for type_id, known in areas.items():
             least = _LEAST * float(np.median(known))
@@ -53,8 +54,7 @@ class Wardrobe:
         if not places:
             return None
         some = [places[i] for i in rng.integers(len(places), size=_CANDIDATES)]
-        x0, y0, x1, y1 = mask_box(garment.mask)
-        aspect = float((y1 - y0) / (x1 - x0))
+        aspect = _aspect(garment.mask)
         return min(some, key=lambda place: abs(np.log(place.aspect / aspect)))
 
     def dress(self, garment: ShopGarment, rng: Generator, family: str = GRID) -> TryOn | None:
@@ -86,6 +86,7 @@ def tryon_crops(
                 yield cut(worn.image, worn.mask, worn.box, Row(TRYON, split, worn.type_id, worn.identity))
 
 
-def _aspect(wearer: Wearer, instance: int) -> float:
-    x0, y0, x1, y1 = mask_box(wearer.ids == instance)
+def _aspect(mask: NDArray) -> float:
+    """Height over width of what a mask shows."""
+    x0, y0, x1, y1 = mask_box(mask)
     return float((y1 - y0) / (x1 - x0))

@@ -31,11 +31,6 @@ class Spans:
         rows = np.linspace(0, 1, len(self.middle))
         return np.interp(t, rows, self.middle), np.interp(t, rows, self.half)
 
-    @property
-    def aspect(self) -> float:
-        """Height over mean width."""
-        return self.height / max(2 * float(self.half.mean()), 1.0)
-
 
 def measure(mask: NDArray[np.uint8], sleeves: bool) -> Spans:
     """Measure a garment that has at least one pixel.

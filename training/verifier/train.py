@@ -58,9 +58,8 @@ def train(config: VerifierConfig, bundle: Bundle, out: Path, progress: Progress 
     torch.manual_seed(config.seed)
     dimension = found.gallery.embeddings.shape[1]
     model = VerifierModel(dimension, config.model)
-    loop = Loop(model, config.loop, out, {**to_table(config), "embedder": bundle.embedder_hash, "dimension": dimension})
-    if (out / "last.pt").exists():
-        loop.resume(out / "last.pt")
+    recipe = {**to_table(config), "embedder": bundle.embedder_hash, "dimension": dimension}
+    loop = Loop.open(model, config.loop, out, recipe)
     batches = PairBatches(found, config)
 
     def loss_of(step: int) -> tuple[Tensor, dict[str, float]]:
