@@ -17,8 +17,6 @@ from matcher.types import Frame, Garments
 
 __all__ = ["SLOT_OF_TYPE", "Detector", "Proposals", "resolve"]
 
-PYRAMID = ("p3", "p4", "p5")
-
 
 @dataclass(frozen=True)
 class Proposals:
@@ -27,7 +25,7 @@ class Proposals:
     Attributes:
         boxes: (P, 4) xyxy in pixels of the network's input.
         scores: (P, T) probabilities of the types.
-        pyramid: feature maps by name, which the mask head reads.
+        pyramid: feature maps by name (or what else the network made), which the mask head reads.
         scale: (x, y) pixels of the input per pixel of the picture.
         size: (width, height) of the picture.
     """
@@ -52,9 +50,12 @@ class Detector:
         self.config = config or DetectConfig()
         runtime = runtime or Runtime()
         card = bundle.model("detector")
-        self._short_side = self.config.short_side or card["input"]["short_side"]
-        self._max_side = self.config.max_side or card["input"]["max_side"]
-        self._stride = card["input"].get("stride", 32)
+        # A detector of another project prepares the picture itself, and answers in pixels of the picture.
+        self._whole = "backend" in card
+        if not self._whole:
+            self._short_side = self.config.short_side or card["input"]["short_side"]
+            self._max_side = self.config.max_side or card["input"]["max_side"]
+            self._stride = card["input"].get("stride", 32)
         self.threshold = _first(self.config.score_threshold, card.get("score_threshold"), 0.5)
         self._nms_iou = _first(self.config.nms_iou, card.get("nms_iou"), 0.5)
         self._mask_size = card.get("mask_size", 28)
@@ -78,10 +79,10 @@ class Detector:
 
     def propose(self, image: NDArray[np.uint8]) -> Proposals:
         """Run the network on a picture (H, W, 3) uint8 BGR."""
-        canvas, scale = fit(image, self._short_side, self._max_side, self._stride)
+        canvas, scale = self._fitted(image)
         output = self._session.run(image=canvas[None])
-        size = image.shape[1], image.shape[0]
-        return Proposals(output["boxes"], output["scores"], {name: output[name] for name in PYRAMID}, scale, size)
+        boxes, scores = output.pop("boxes"), output.pop("scores")
+        return Proposals(boxes, scores, output, scale, (image.shape[1], image.shape[0]))
 
     def select(self, found: Proposals, threshold: float | None = None) -> Garments:
         """The garments among the proposals, as from a call but without masks."""
@@ -130,6 +131,10 @@ class Detector:
         probs = np.eye(len(TYPES), dtype=np.float32)[types]
         garments = Garments(self._in_source(found, rows), found.scores[rows, types], type_probs=probs)
         return self.add_masks(found, garments) if masks else garments
+
+    def _fitted(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+        """The picture as the network takes it, and (x, y) pixels of that per pixel of the picture."""
+        return (image, (1.0, 1.0)) if self._whole else fit(image, self._short_side, self._max_side, self._stride)
 
     def _apart(self, found: Proposals, garments: Garments) -> Garments:
         """Leave out garments whose masks show a better one's cloth. Doubtful ones are not worth a mask here."""
