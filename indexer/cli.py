@@ -20,6 +20,7 @@ from indexer.options import parse_columns, parse_currency, parse_settings
 from indexer.pictures import Source, load_ahead
 from indexer.show import progress, show_plan, show_rejected, show_result
 from matcher.bundle import Bundle
+from matcher.detectors.name import with_detector
 from matcher.errors import InputError
 from matcher.foreign import with_embedder
 from matcher.stages.models import Runtime
@@ -34,6 +35,8 @@ def index(
     out: Annotated[Path | None, typer.Option(metavar="CATALOG", help="Folder of the catalogue to write.")] = None,
     bundle: Annotated[str | None, typer.Option(help="Weights: a folder, or a packaged name.")] = None,
     embedder: Annotated[str, typer.Option(help="In place of the bundle's: open_clip:MODEL[:WEIGHTS], dinov2:...")] = "",
+    detector: Annotated[str, typer.Option(help="In place of the bundle's: yolo:FILE, rfdetr:FILE.")] = "",
+    classes: Annotated[str, typer.Option(help="TOML file: which of its classes are which types.")] = "",
     backend: Annotated[str, typer.Option(help="What runs the models.")] = "onnxruntime",
     device: Annotated[str, typer.Option(help="Where it runs them: cpu, cuda or tensorrt.")] = "cpu",
     threads: Annotated[int, typer.Option(min=0, help="Threads for the models; 0 = all cores.")] = 0,
@@ -70,7 +73,7 @@ def index(
         with _show_rejected_on_failure():
             if not content.items:
                 raise NothingIndexed(content.rejected)
-            weights = with_embedder(Bundle.open(bundle), embedder)
+            weights = with_embedder(with_detector(Bundle.open(bundle), detector, classes), embedder)
             describer = BundleDescriber(weights, Runtime(backend, device, threads))
             with progress("indexing", content.picture_count) as step:
                 tally = build(content, out, weights, describer, step, how, fetcher)

@@ -113,11 +113,36 @@ class SettleConfig:
 
 
 @dataclass(frozen=True)
+class EngineConfig:
+    """Which frames are detected, and what waits for what. Frames that are not detected have their boxes carried on."""
+
+    fps_target: float = 0.0  # frames a second that must be reached; 0 = none: a file has the detector on every frame
+    budget_ms: float = 0.0  # the same said in milliseconds a frame, on average
+    detect_every: int = 0  # detect every so many frames, the same in every run; 0 = as many as fit the target
+    longest_s: float = 0.5  # at most so much of the video between two detections
+    queue: int = 4  # decoded frames of a live source that may wait; then the oldest is dropped
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        _at_least(0, fps_target=self.fps_target, budget_ms=self.budget_ms, detect_every=self.detect_every)
+        _at_least(1, queue=self.queue)
+        _require(self.longest_s > 0, f"longest_s must be above 0, not {self.longest_s}")
+        _require(not (self.fps_target and self.budget_ms), "give fps_target or budget_ms, not both")
+
+    @property
+    def frame_ms(self) -> float | None:
+        """Milliseconds that a frame may take; None without a target."""
+        return 1000 / self.fps_target if self.fps_target else self.budget_ms or None
+
+
+@dataclass(frozen=True)
 class PipelineConfig:
     """All settings of a pipeline; see configs/file.toml."""
 
     bundle: str = "tiny"
     embedder: str = ""  # another project's in place of the bundle's: "open_clip:MODEL[:WEIGHTS]" or "dinov2:..."
+    detector: str = ""  # another project's in place of the bundle's: "yolo:FILE.onnx" or "rfdetr:FILE.onnx"
+    detector_classes: str = ""  # TOML file that says which of its classes are which types; empty = by their names
     backend: str = "onnxruntime"
     device: str = "cpu"
     threads: int = 0  # inside one operator; 0 = all cores that the process may use
@@ -129,10 +154,13 @@ class PipelineConfig:
     track: TrackConfig = field(default_factory=TrackConfig)
     lookup: LookupConfig = field(default_factory=LookupConfig)
     settle: SettleConfig = field(default_factory=SettleConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         _at_least(0, threads=self.threads, frames_at_once=self.frames_at_once)
+        sized = self.detect.short_side or self.detect.max_side
+        _require(not (self.detector and sized), "short_side and max_side are of the bundle's detector: leave them out")
 
 
 def load_toml(path: Path | str) -> dict[str, Any]:

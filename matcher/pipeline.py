@@ -6,6 +6,7 @@ This is the only file that knows all stages and their order.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +17,16 @@ from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
 from matcher.clock import Clock
 from matcher.config import PipelineConfig, load_pipeline_config
+from matcher.detectors.name import with_detector
 from matcher.errors import CatalogError
 from matcher.foreign import with_embedder
 from matcher.runner import Progress, Summary, run
 from matcher.runtime.onnx_session import usable_cores
 from matcher.stages.classify import Classifier
+from matcher.stages.cut import CutDetector
 from matcher.stages.detect import Detector, Proposals
 from matcher.stages.embed import Embedder
+from matcher.stages.flow import Flow
 from matcher.stages.fuse import Fuse
 from matcher.stages.lookup import Lookup
 from matcher.stages.models import Runtime
@@ -61,18 +65,17 @@ class Pipeline:
             CatalogError: another embedder made the catalogue.
         """
         self.config = config or PipelineConfig()
-        self.bundle = bundle or with_embedder(Bundle.open(self.config.bundle), self.config.embedder)
+        self.bundle = bundle or open_bundle(self.config)
         self.catalog = catalog
-        self._clock = Clock()
         runtime = Runtime(self.config.backend, self.config.device, self.config.threads)
         self.detector = Detector(self.bundle, self.config.detect, runtime)
         self._only_due = self.config.detect.mask_rows == "due"
-        self.tracker = Tracker(self.config.track, self.detector.threshold)
         classify = self.config.classify and "classifier" in self.bundle.card["models"]
         self.classifier = Classifier(self.bundle, runtime) if classify else None
         self.lookup: Lookup | None = None
         if catalog is not None:
             self._load_matching(catalog, runtime)
+        self._begin()
 
     @classmethod
     def from_config(
@@ -97,25 +100,40 @@ class Pipeline:
         Returns:
             The garments on tracks, with every column up to `tier`; `product_row` is (N, 0) without a catalogue.
         """
-        return self.follow(frame, self.detect(frame))
+        return self.follow(frame, self.detect(frame), self.cut(frame))
+
+    def cut(self, frame: Frame) -> bool:
+        """Whether another shot, or another video, begins with the next frame; asked for every frame, in order."""
+        with self._clock.measure("cut"):
+            back, self._seen_s = frame.time <= self._seen_s, frame.time
+            return self._cuts(frame) or back
 
     def detect(self, frame: Frame) -> Proposals:
         """The first half of a call: what the detector sees. It keeps no state, so it may run ahead in other threads."""
         with self._clock.measure("detect"):
             return self.detector.propose(frame.image)
 
-    def follow(self, frame: Frame, found: Proposals) -> Garments:
-        """The second half of a call, frame by frame in order: all other stages."""
+    def follow(self, frame: Frame, found: Proposals, cut: bool) -> Garments:
+        """The second half of a call, frame by frame in order: all other stages. `cut` is what `cut` said."""
         measure = self._clock.measure
         with measure("track"):
-            garments = self.tracker(frame, self.detector.select(found, self.tracker.low_score))
+            self._flow.see(frame.image)
+            garments = self.tracker(frame, self.detector.select(found, self.tracker.low_score), cut)
         with measure("mask"):  # after tracking: doubtful boxes that continue no track need none
             garments = self.detector.add_masks(found, garments, garments.due if self._only_due else None)
         if self.classifier is not None:
             with measure("classify"):
                 probs = self.classifier.probs(frame, garments.xyxy[garments.due])
                 garments = self.tracker.learn(garments, probs, self.classifier.weight)
-        return self._match(frame, garments) if self.lookup is not None else without_products(garments)
+        self._last = self._match(frame, garments) if self.lookup is not None else without_products(garments)
+        return self._last
+
+    def carry(self, frame: Frame) -> Garments:
+        """In place of `detect` and `follow`: the garments of the last frame where they are in this one of its shot."""
+        with self._clock.measure("carry"):
+            self._flow.see(frame.image)
+            self._last = self.tracker.carry(frame, self._last, self._flow.move)
+        return self._last
 
     def image(self, image: Frame | NDArray[np.uint8]) -> Garments:
         """Run the stages on one picture (H, W, 3) uint8 BGR that is no part of a video; there are no track ids."""
@@ -151,14 +169,23 @@ class Pipeline:
         if self.lookup is not None:
             self.embedder.embed(image, box)
 
+    def beside(self) -> Pipeline:
+        """Another pipeline on the same models and catalogue, for another video at the same time in another thread."""
+        other = copy(self)
+        other._begin()
+        return other
+
     def reset(self) -> None:
         """Forget all tracks and timings, as before another video. Track ids go on counting."""
         self._clock.reset()
+        self._cuts.reset()
+        self._forget()
         for stage in self._stateful():
             stage.reset()
 
     def finish(self) -> None:
         """End all tracks at the end of the video; timings stay."""
+        self._forget()
         for stage in self._stateful():
             stage.finish()
 
@@ -169,11 +196,20 @@ class Pipeline:
                 f" rebuild it: asworn index FEED --out {catalog.path}"
             )
         self.embedder = Embedder(self.bundle, runtime)
-        self.fuse = Fuse(self.config.settle)
         verifier = Verifier.open(self.bundle, self.config.lookup.verify, runtime)
         self.lookup = Lookup(catalog, self.config.lookup, verifier)
         self.single = Thresholds.of(self.bundle, self.config.settle)
-        self.settle = Settle(Thresholds.of(self.bundle, self.config.settle, fused=True), self.config.settle)
+
+    def _begin(self) -> None:
+        """Make what belongs to one video."""
+        self._clock = Clock()
+        self._cuts, self._flow = CutDetector(self.config.track.cut_threshold), Flow()
+        self._last, self._seen_s = Garments.empty(), -np.inf
+        self.tracker = Tracker(self.config.track, self.detector.threshold)
+        if self.lookup is not None:
+            self.fuse = Fuse(self.config.settle)
+            self.settle = Settle(Thresholds.of(self.bundle, self.config.settle, fused=True), self.config.settle)
+            self.lookup = Lookup(self.catalog, self.config.lookup, self.lookup.verifier)
 
     def _match(self, frame: Frame, garments: Garments) -> Garments:
         measure = self._clock.measure
@@ -189,8 +225,24 @@ class Pipeline:
         with measure("settle"):
             return self.settle(frame, garments)
 
+    def _forget(self) -> None:
+        """No frame follows the last one."""
+        self._flow.reset()
+        self._last, self._seen_s = Garments.empty(), -np.inf
+
     def _stateful(self) -> list[Tracker | Fuse | Settle]:
         return [self.tracker] if self.lookup is None else [self.tracker, self.fuse, self.settle]
+
+
+def open_bundle(config: PipelineConfig) -> Bundle:
+    """The bundle that the settings name, with the detector and the embedder that they name in place of its own.
+
+    Raises:
+        BundleError: a file is missing or damaged.
+        ConfigError: a name of a detector or embedder is wrong, or its file is missing.
+    """
+    bundle = with_detector(Bundle.open(config.bundle), config.detector, config.detector_classes)
+    return with_embedder(bundle, config.embedder)
 
 
 def without_products(garments: Garments) -> Garments:

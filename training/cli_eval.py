@@ -23,14 +23,17 @@ def detector(
     annotations: Annotated[Path, typer.Option("--annotations", help="COCO JSON; categories named like types.")],
     min_score: Annotated[float, typer.Option(help="Candidates below this probability are left out.")] = 0.01,
     bundle: BundleDir = None,
+    foreign: Annotated[str, typer.Option("--detector", help="In place of the bundle's: yolo:FILE, rfdetr:FILE.")] = "",
+    classes: Annotated[str, typer.Option(help="TOML file: which of its classes are which types.")] = "",
     threads: Threads = 0,
     json_file: JsonFile = None,
 ) -> None:
     """Average precision of boxes (and masks, if the file has them) on a COCO file."""
+    from matcher.detectors.name import with_detector
     from matcher.stages.detect import Detector
     from training.evaluation.coco_eval import evaluate_detector
 
-    model = Detector(_bundle(bundle), runtime=_runtime(threads))
+    model = Detector(with_detector(_bundle(bundle), foreign, classes), runtime=_runtime(threads))
     result = evaluate_detector(model, images, annotations, min_score, progress)
     kinds = [(name, result[name]) for name in ("box", "mask") if result[name]]
     rows = [(name, *(percent(figures[metric]) for metric in figures)) for name, figures in kinds]

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from rich.markup import escape
 from rich.table import Table
 
-from matcher.cli.options import BundleOption, CatalogOption, ConfigOption, MasksOption, ThreadsOption, make_pipeline
+from matcher.cli.options import (
+    BundleOption,
+    CatalogOption,
+    ClassesOption,
+    ConfigOption,
+    DetectorOption,
+    MasksOption,
+    ThreadsOption,
+    make_pipeline,
+)
 from matcher.cli.output import out
 from matcher.errors import InputError
 from matcher.files import write_whole
@@ -32,12 +41,14 @@ def image(
     crops: Annotated[Path | None, typer.Option(help="Also write a picture of each garment into this folder.")] = None,
     config: ConfigOption = "file.toml",
     bundle: BundleOption = None,
+    detector: DetectorOption = "",
+    classes: ClassesOption = "",
     threads: ThreadsOption = 0,
     masks: MasksOption = True,
 ) -> None:
     """Find the products worn in one picture."""
     pixels = read_image(picture)
-    pipeline = make_pipeline(catalog, config, bundle, threads, masks)
+    pipeline = make_pipeline(catalog, config, bundle, threads, masks, detector=detector, classes=classes)
     garments = pipeline.image(pixels)
     if overlay is not None:
         _write_picture(overlay, draw(pixels, garments, pipeline.products))

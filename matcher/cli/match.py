@@ -15,7 +15,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from matcher.cli.options import (
     BundleOption,
     CatalogOption,
+    ClassesOption,
     ConfigOption,
+    DetectorOption,
     MasksOption,
     ThreadsOption,
     check_span,
@@ -44,6 +46,8 @@ def match(
     overlay: Annotated[bool, typer.Option("--overlay", help="Also write the video with what was found.")] = False,
     config: ConfigOption = "file.toml",
     bundle: BundleOption = None,
+    detector: DetectorOption = "",
+    classes: ClassesOption = "",
     threads: ThreadsOption = 0,
     masks: MasksOption = True,
     start: Annotated[str | None, typer.Option(help="Where to begin: seconds, M:SS or H:MM:SS.")] = None,
@@ -57,7 +61,8 @@ def match(
     check_span(*span)
     results = RunFolder(folder)
     with open_video(video) as source:
-        pipeline = make_pipeline(catalog, config, bundle, threads, masks, "all" if overlay else "due", whole_file=True)
+        rows = "all" if overlay else "due"
+        pipeline = make_pipeline(catalog, config, bundle, threads, masks, rows, True, detector, classes)
         pipeline.warm_up(source.size)
         with results as staging:
             report = Report(staging, source, pipeline.products)

@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
-from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
 from matcher.config import PipelineConfig, load_pipeline_config
 from matcher.errors import ConfigError, InputError
-from matcher.foreign import with_embedder
-from matcher.pipeline import Pipeline, spread_over_cores
+from matcher.pipeline import Pipeline, open_bundle, spread_over_cores
 
 CatalogOption = Annotated[Path | None, typer.Option("--catalog", help="The shop's catalogue; without it types only.")]
 ConfigOption = Annotated[str, typer.Option("--config", help="Settings of the pipeline, a TOML file.")]
 BundleOption = Annotated[str | None, typer.Option("--bundle", help="Weights: a folder, or a packaged name.")]
+DetectorOption = Annotated[str, typer.Option("--detector", help="In place of the bundle's: yolo:FILE, rfdetr:FILE.")]
+ClassesOption = Annotated[str, typer.Option("--classes", help="TOML file: which of its classes are which types.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=0, help="Threads for the models; 0 = all cores.")]
 MasksOption = Annotated[bool, typer.Option("--masks/--no-masks", help="Outline garments; off is faster.")]
 
@@ -30,17 +30,19 @@ def make_pipeline(
     masks: bool,
     mask_rows: str = "all",
     whole_file: bool = False,
+    detector: str = "",
+    classes: str = "",
 ) -> Pipeline:
-    """The pipeline that the options ask for; `mask_rows` as in the settings.
+    """The pipeline that the options ask for; `mask_rows`, `detector` and `classes` as in the settings.
 
     For a whole file the cores are spread over several frames (`frames_at_once`); else all work on one.
 
     Raises:
         MatcherError: whatever is wrong with the catalogue, the settings or the weights.
     """
-    settings = _settings(config, bundle, threads, masks, mask_rows)
+    settings = _with_detector(_settings(config, bundle, threads, masks, mask_rows), detector, classes)
     settings = spread_over_cores(settings) if whole_file else replace(settings, frames_at_once=1)
-    weights = with_embedder(Bundle.open(settings.bundle), settings.embedder)
+    weights = open_bundle(settings)
     loaded = Catalog.load(catalog, weights.embedder_hash) if catalog is not None else None
     return Pipeline(settings, loaded, weights)
 
@@ -49,6 +51,13 @@ def _settings(config: str, bundle: str | None, threads: int, masks: bool, mask_r
     settings = load_pipeline_config(config)
     detect = replace(settings.detect, masks=masks and settings.detect.masks, mask_rows=mask_rows)
     return replace(settings, threads=threads or settings.threads, bundle=bundle or settings.bundle, detect=detect)
+
+
+def _with_detector(settings: PipelineConfig, detector: str, classes: str) -> PipelineConfig:
+    """What is said on the command line goes before what the file says; classes are those of one detector."""
+    if not detector:
+        return replace(settings, detector_classes=classes or settings.detector_classes)
+    return replace(settings, detector=detector, detector_classes=classes)
 
 
 def parse_time(text: str | None) -> float | None:

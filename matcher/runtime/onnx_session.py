@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
@@ -17,8 +19,20 @@ PROVIDERS = {
 }
 
 
+DTYPES = {"tensor(uint8)": np.uint8, "tensor(float16)": np.float16, "tensor(int64)": np.int64}
+
+
 class OnnxSession:
-    """A model in an ONNX file, run by ONNX Runtime."""
+    """A model in an ONNX file, run by ONNX Runtime.
+
+    Attributes:
+        provider: what runs it.
+        path: the file.
+        outputs: names.
+        inputs: name to shape, None for a side that is free.
+        dtypes: name of an input to its type.
+        metadata: what the file's maker wrote into it, unchecked.
+    """
 
     def __init__(self, path: Path, device: str = "cpu", threads: int = 0) -> None:
         """Load a model.
@@ -45,7 +59,11 @@ class OnnxSession:
             raise BundleError(f"cannot load {path}: {str(error).splitlines()[0]}") from error
         if self.provider not in self._session.get_providers():
             raise BackendError(f"ONNX Runtime could not start {self.provider}; run `asworn doctor` to see why")
+        self.path = path
         self.outputs = [output.name for output in self._session.get_outputs()]
+        self.inputs = {one.name: _shape(one.shape) for one in self._session.get_inputs()}
+        self.dtypes = {one.name: DTYPES.get(one.type, np.float32) for one in self._session.get_inputs()}
+        self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, **inputs: NDArray) -> dict[str, NDArray]:
         """Run the model; see `Session.run`."""
@@ -55,6 +73,11 @@ class OnnxSession:
 def usable_cores() -> int:
     """Cores that this process may use, which in a container can be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _shape(sides: Sequence[int | str | None]) -> tuple[int | None, ...]:
+    """A shape with None in place of the names of free sides."""
+    return tuple(side if isinstance(side, int) else None for side in sides)
 
 
 def _provider(device: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.bundle import Bundle
+from matcher.detectors.open import open_detector
 from matcher.errors import BundleError
 from matcher.runtime.load import load_embedder, load_session
 from matcher.runtime.session import Session
@@ -28,6 +29,7 @@ class Runtime:
 
         Raises:
             BundleError: the card has no such model or file, or its types are not ours.
+            ConfigError: another project's model, whose file or classes do not fit.
             BackendError: the backend or the device is not installed.
         """
         section = bundle.model(model)
@@ -36,6 +38,8 @@ class Runtime:
         if key not in section:
             raise BundleError(f"the card of {bundle.folder} names no {key} for the {model}; export it again")
         if "backend" in section:
+            if model == "detector":
+                return open_detector(section, key, self.backend, self.device, self.threads)
             return load_embedder(section, self.device, self.threads)
         return load_session(bundle.path(section[key]), self.backend, self.device, self.threads)
 
