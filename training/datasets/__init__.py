@@ -1,0 +1,1 @@
+"""Public data sets in their published formats, as one kind of record."""
