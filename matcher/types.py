@@ -115,10 +115,11 @@ class Garments:
 
     Indexing with a boolean mask, a slice or integers filters all columns. Instances are not changed in place:
     `with_columns` returns a new one. Iterating gives `Garments` of one row each, for which `type_name` and
-    `product` are defined too.
+    `product` are defined too. `carried` says whether the boxes were moved on from the frame before, in place of a
+    detection.
     """
 
-    __slots__ = ("_columns", "_products")
+    __slots__ = ("_columns", "_products", "carried")
 
     def __init__(self, xyxy: NDArray, score: NDArray | None = None, **columns: NDArray | None) -> None:
         """Take the columns given and check their shapes.
@@ -132,6 +133,7 @@ class Garments:
         given = {"xyxy": xyxy, "score": score, **columns}
         self._columns = {name: _check(name, value, len(xyxy)) for name, value in given.items() if value is not None}
         self._products: Callable[[int], Product | None] | None = None
+        self.carried = False
 
     @classmethod
     def empty(cls) -> Garments:
@@ -140,13 +142,25 @@ class Garments:
 
     def with_columns(self, **columns: NDArray) -> Garments:
         """A copy that has these columns set."""
-        return Garments(**{**self._columns, **columns}).with_products(self._products)
+        return self._like(Garments(**{**self._columns, **columns}))
 
     def with_products(self, products: Callable[[int], Product | None] | None) -> Garments:
         """A copy whose `product` asks this function for the product of a catalogue row."""
+        return self._copy(products, self.carried)
+
+    def as_carried(self) -> Garments:
+        """A copy that is marked: its boxes do not come from a detection in this frame."""
+        return self._copy(self._products, True)
+
+    def _copy(self, products: Callable[[int], Product | None] | None, carried: bool) -> Garments:
         copy = Garments.__new__(Garments)
-        copy._columns, copy._products = self._columns, products
+        copy._columns, copy._products, copy.carried = self._columns, products, carried
         return copy
+
+    def _like(self, new: Garments) -> Garments:
+        """New garments with what belongs to no column."""
+        new._products, new.carried = self._products, self.carried
+        return new
 
     def has(self, name: str) -> bool:
         """Whether the stage that fills this column has run."""
@@ -166,8 +180,7 @@ class Garments:
     def __getitem__(self, rows: NDArray | slice | list[int] | int) -> Garments:
         if isinstance(rows, (int, np.integer)):
             rows = [rows]
-        chosen = Garments(**{name: column[rows] for name, column in self._columns.items()})
-        return chosen.with_products(self._products)
+        return self._like(Garments(**{name: column[rows] for name, column in self._columns.items()}))
 
     def __iter__(self) -> Iterator[Garments]:
         """Each row as a `Garments` of length 1."""

@@ -47,18 +47,37 @@ class Stages:
     """Stands for a pipeline, whose own tests are elsewhere."""
 
     def __init__(
-        self, fail_at: int | None = None, error: type[BaseException] = Oops, detect_fails_at: int | None = None
+        self,
+        fail_at: int | None = None,
+        error: type[BaseException] = Oops,
+        detect_fails_at: int | None = None,
+        cut_fails_at: int | None = None,
+        carry_fails_at: int | None = None,
+        cuts: tuple[int, ...] = (),
     ) -> None:
         self.fail_at, self.error, self.finished, self.calls = fail_at, error, 0, 0
-        self.detect_fails_at = detect_fails_at
+        self.detect_fails_at, self.cut_fails_at, self.carry_fails_at = detect_fails_at, cut_fails_at, carry_fails_at
+        self.cuts = cuts
 
     def detect(self, frame: Frame) -> int:
         if frame.pts == self.detect_fails_at:
             raise Oops("detector")
         return frame.pts
 
-    def follow(self, frame: Frame, found: int) -> Garments:
+    def cut(self, frame: Frame) -> bool:
+        if frame.pts == self.cut_fails_at:
+            raise Oops("cut")
+        return frame.pts in self.cuts
+
+    def carry(self, frame: Frame) -> Garments:
+        if frame.pts == self.carry_fails_at:
+            raise Oops("carry")
+        self.calls += 1
+        return Garments.empty().as_carried()
+
+    def follow(self, frame: Frame, found: int, cut: bool) -> Garments:
         assert found == frame.pts, "a frame must meet its own detections"
+        assert cut == (frame.pts in self.cuts)
         self.calls += 1
         if self.calls - 1 == self.fail_at:
             raise self.error("stage")
@@ -95,10 +114,11 @@ def test_every_frame_arrives_in_order(at_once: int) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 3, 50, LONG - 1])
-@pytest.mark.parametrize("part", ["source", "detector", "stage", "sink"])
+@pytest.mark.parametrize("part", ["source", "cut", "detector", "stage", "sink"])
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_a_failure_comes_back_and_stops_the_others(part: str, at: int, at_once: int) -> None:
-    stages = Stages(at if part == "stage" else None, detect_fails_at=at if part == "detector" else None)
+    wrong = {"stage": "fail_at", "detector": "detect_fails_at", "cut": "cut_fails_at"}
+    stages = Stages(**({wrong[part]: at} if part in wrong else {}))
     good, sink = Collect(), Collect(at if part == "sink" else None)
     with pytest.raises(Oops, match=part):
         source = frames(fail_at=at if part == "source" else None)

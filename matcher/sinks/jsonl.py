@@ -14,12 +14,13 @@ from matcher.types import TIERS, Frame, Garments
 
 
 class JsonlSink(Closing):
-    """Writes `{"pts", "time", "garments": [{"box", "score", "type", "type_score", "track", "tier",
+    """Writes `{"pts", "time", "detected", "garments": [{"box", "score", "type", "type_score", "track", "tier",
     "products"}]}` lines.
 
-    `box` is [x0, y0, x1, y1] in source pixels, `time` seconds, scores 0..1, `track` null before the tracker knows
-    the garment, `tier` exact, similar or none, `products` [{"id", "score"}] best first: the first one is what the
-    tier speaks of, and with tier none they are mere candidates. Columns whose stage has not run are null or empty.
+    `detected` is false where the boxes were carried on from the frame before. `box` is [x0, y0, x1, y1] in source
+    pixels, `time` seconds, scores 0..1, `track` null before the tracker knows the garment, `tier` exact, similar or
+    none, `products` [{"id", "score"}] best first: the first one is what the tier speaks of, and with tier none they
+    are mere candidates. Columns whose stage has not run are null or empty.
     """
 
     def __init__(self, path: str | Path, products: Products | None = None) -> None:
@@ -59,7 +60,8 @@ class JsonlSink(Closing):
 def frame_record(frame: Frame, garments: Garments, products: Products | None = None) -> dict[str, Any]:
     """The JSON object of one frame (see `JsonlSink`)."""
     rows = [garment_record(row, products) for row in garments]
-    return {"pts": int(frame.pts), "time": _number(frame.time, 6), "garments": rows}
+    time = _number(frame.time, 6)
+    return {"pts": int(frame.pts), "time": time, "detected": not garments.carried, "garments": rows}
 
 
 def garment_record(garment: Garments, products: Products | None = None) -> dict[str, Any]:

@@ -19,6 +19,11 @@ class Motion:
         self._velocity = np.zeros(2)
         self._updates = 0
 
+    @property
+    def box(self) -> NDArray[np.float32]:
+        """The last box (4,) float32 xyxy."""
+        return np.concatenate([self._centre - self._half, self._centre + self._half]).astype(np.float32)
+
     def predict(self, time: float) -> NDArray[np.float32]:
         """The box (4,) float32 xyxy expected at a time not before the last one."""
         reach = FADE_S * (1 - np.exp(-(time - self.time) / FADE_S))

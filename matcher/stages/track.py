@@ -7,11 +7,12 @@ on real time in place of frame counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.boxes import area, clip
 from matcher.config import TrackConfig
 from matcher.stages.associate import assign, similarity
 from matcher.stages.belief import TypeBelief
@@ -21,7 +22,10 @@ from matcher.stages.quality import view_quality
 from matcher.stages.same_garment import SLOT_OF_TYPE
 from matcher.types import Frame, Garments
 
+Move = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
 FIRST_REFRESH = 0.25  # of refresh_s; doubles with every view, since the first views teach most
+LEAST_SEEN = 0.25  # share of a carried box that must lie inside the picture
 LOST_PENALTY = 0.3  # a track lost for `lost_s` loses so much of its claim to a box
 
 
@@ -71,23 +75,27 @@ class Tracker:
         self.config = config or TrackConfig()
         self._high = threshold if self.config.high_score is None else self.config.high_score
         self._cuts = CutDetector(self.config.cut_threshold)
+        self.shot = 1  # number of the shot that the last frame belongs to
         self._next_id = 1
         self._tracks: list[Track] = []
         self._time = -np.inf
 
-    def __call__(self, frame: Frame, garments: Garments) -> Garments:
+    def __call__(self, frame: Frame, garments: Garments, cut: bool | None = None) -> Garments:
         """Continue the tracks with the boxes of the next frame.
 
         Args:
             frame: the picture and its time.
             garments: needs xyxy, score and type_probs, down to `low_score`.
+            cut: whether another shot begins with this frame; None = see for yourself.
 
         Returns:
             The rows of confirmed tracks, with track_id, quality, due, shot, and type_probs smoothed over the track.
         """
         time = frame.time
+        cut = self._cuts(frame) if cut is None else cut
+        self.shot += cut
         # Time that runs back is another video or a jump in it.
-        fresh = self._cuts(frame) or time <= self._time or self._time == -np.inf
+        fresh = cut or time <= self._time or self._time == -np.inf
         if fresh:
             self._tracks = []
         matched = self._associate(garments, time)
@@ -101,14 +109,42 @@ class Tracker:
         return self._describe(frame, garments, matched, time)
 
     @property
-    def shot(self) -> int:
-        """Number of the shot that the last frame belongs to, from 1."""
-        return self._cuts.shot
-
-    @property
     def low_score(self) -> float:
         """The least score of boxes that are of use here."""
         return min(self.config.low_score, self._high)
+
+    def carry(self, frame: Frame, last: Garments, move: Move) -> Garments:
+        """Move the tracks on to a frame that was not detected.
+
+        Args:
+            frame: the picture and its time, later than the last one and of the same shot.
+            last: what was returned for the last frame, with whatever columns were filled since.
+            move: brings boxes (N, 4) of the last frame to this one, as `Flow.move`.
+
+        Returns:
+            The rows of `last` that are still in the picture, with xyxy moved and due false, marked as carried.
+        """
+        seen = [track for track in self._tracks if track.seen >= self._time]
+        moved = self._moved(seen, frame, move)
+        for track, box in moved.items():
+            track.motion.update(box, frame.time)
+        places = {track.id: box for track, box in moved.items()}
+        rows = [row for row, number in enumerate(last.track_id.tolist()) if number in places]
+        kept = last[rows]
+        if kept.has("embedding"):
+            kept = kept.with_columns(embedding=np.zeros_like(kept.embedding))
+        xyxy = np.array([places[number] for number in kept.track_id.tolist()], np.float32).reshape(-1, 4)
+        self._time = frame.time
+        return kept.with_columns(xyxy=clip(xyxy, *frame.size), due=np.zeros(len(rows), bool)).as_carried()
+
+    def _moved(self, tracks: list[Track], frame: Frame, move: Move) -> dict[Track, NDArray[np.float32]]:
+        """Where tracks are now; those that left the picture are not there."""
+        if not tracks:
+            return {}
+        # One that cannot be followed stays where it was: on real clips that is nearer than where it seemed to go.
+        boxes = move(np.stack([track.motion.box for track in tracks]))
+        inside = area(clip(boxes, *frame.size)) >= LEAST_SEEN * area(boxes)
+        return {track: box for track, box, here in zip(tracks, boxes, inside, strict=True) if here}
 
     def learn(self, garments: Garments, probs: NDArray[np.float32], share: float) -> Garments:
         """Take what the classifier says of the rows that are due, and return the garments with the types it leads to.
@@ -130,6 +166,7 @@ class Tracker:
         """End all tracks, as before another video."""
         self._tracks, self._time = [], -np.inf
         self._cuts.reset()
+        self.shot = 1
 
     def finish(self) -> None:
         """End all tracks at the end of the video."""

@@ -1,0 +1,1 @@
+"""What turns a pipeline into a run: scheduling of detections, queues, workers, and several live sources at once."""
