@@ -52,6 +52,7 @@ setup(
             "train=training.cli:train",
             "export=training.cli:export",
             "eval=training.cli_eval:app",
+            "data=training.cli_data:app",
             "demo=benchmarks.demo:demo",
             "bench=benchmarks.cli:bench",
         ],

@@ -20,6 +20,7 @@ GROUP = "asworn.commands"
 # Name -> (where it is, what help says). Help must not import the commands.
 OWN = {
     "match": ("matcher.cli.match:match", "Find the products worn in a video."),
+    "live": ("matcher.cli.live:live", "Match cameras and streams while they play."),
     "image": ("matcher.cli.image:image", "Find the products worn in one picture."),
     "catalog": ("matcher.cli.catalog:app", "Look into a catalogue: info, check, search, export, gc."),
     "doctor": ("matcher.cli.doctor:doctor", "Say what is installed here, what works, and how fast."),
@@ -27,15 +28,15 @@ OWN = {
 SUMMARIES = {
     "demo": "Make a sample shop and clip, index, match, and write every output.",
     "index": "Turn a shop's feed into a catalogue.",
-    "live": "Match a camera or stream while it plays.",
     "serve": "Start the web app.",
     "eval": "Measure the detector, types, retrieval or a video.",
+    "data": "Look through a public data set: what it holds, and what is broken.",
     "train": "Train the detector, type classifier, embedder or verifier.",
     "export": "Turn trained checkpoints into a bundle.",
     "bench": "Measure speed.",
 }
-ORDER = ("demo", "index", "match", "image", "live", "serve", "eval", "train", "export", "bench", "doctor", "catalog")
-EXTRAS = {"train": "train", "export": "train", "serve": "web", "live": "web"}
+ORDER = ("demo", "index", "match", "image", "live", "serve", "eval", "data", "train", "export", "bench", "doctor", "catalog")
+EXTRAS = {"train": "train", "export": "train", "serve": "web"}
 
 
 class LazyCommand(typer.core.TyperCommand):

@@ -22,7 +22,7 @@ CLASSES = 10
 _PREFIX = {TRAIN: "train", TEST: "t10k"}
 _NPZ = {TRAIN: ("fmnist_train.npz", "train.npz"), TEST: ("fmnist_test.npz", "test.npz")}
 _IMAGES, _LABELS = 0x803, 0x801  # magic numbers: bytes in three and in one dimensions
-_MAX_COUNT = 1_000_000
+_MAX_COUNT = 80_000
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
