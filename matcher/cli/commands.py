@@ -35,7 +35,21 @@ SUMMARIES = {
     "export": "Turn trained checkpoints into a bundle.",
     "bench": "Measure speed.",
 }
-ORDER = ("demo", "index", "match", "image", "live", "serve", "eval", "data", "train", "export", "bench", "doctor", "catalog")
+ORDER = (
+    "demo",
+    "index",
+    "match",
+    "image",
+    "live",
+    "serve",
+    "eval",
+    "data",
+    "train",
+    "export",
+    "bench",
+    "doctor",
+    "catalog",
+)
 EXTRAS = {"train": "train", "export": "train", "serve": "web"}
 
 
