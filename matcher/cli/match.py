@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,18 +14,22 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from matcher.cli.options import (
+    BudgetOption,
     BundleOption,
     CatalogOption,
     ClassesOption,
     ConfigOption,
     DetectorOption,
+    FpsTargetOption,
     MasksOption,
     ThreadsOption,
     check_span,
     make_pipeline,
+    make_schedule,
     parse_time,
 )
 from matcher.cli.output import RunFolder, err, out
+from matcher.engine.schedule import Schedule
 from matcher.pipeline import Pipeline
 from matcher.runner import Progress as Step
 from matcher.runner import Summary, run
@@ -32,7 +37,7 @@ from matcher.sightings import Sighting
 from matcher.sinks.base import Sink
 from matcher.sinks.jsonl import JsonlSink
 from matcher.sinks.report import Report
-from matcher.sinks.run_json import run_record, write_run
+from matcher.sinks.run_json import pipeline_record, run_record, write_run
 from matcher.sinks.video import OverlaySink
 from matcher.types import TIERS
 from matcher.video.open import open_video
@@ -50,6 +55,8 @@ def match(
     classes: ClassesOption = "",
     threads: ThreadsOption = 0,
     masks: MasksOption = True,
+    fps_target: FpsTargetOption = 0,
+    budget_ms: BudgetOption = 0,
     start: Annotated[str | None, typer.Option(help="Where to begin: seconds, M:SS or H:MM:SS.")] = None,
     end: Annotated[str | None, typer.Option(help="Where to stop.")] = None,
 ) -> None:
@@ -63,11 +70,13 @@ def match(
     with open_video(video) as source:
         rows = "all" if overlay else "due"
         pipeline = make_pipeline(catalog, config, bundle, threads, masks, rows, True, detector, classes)
+        schedule = make_schedule(pipeline, fps_target, budget_ms)
         pipeline.warm_up(source.size)
         with results as staging:
             report = Report(staging, source, pipeline.products)
-            summary = _run(source, pipeline, _sinks(staging, source, pipeline, report, overlay), *span)
-            write_run(staging / "run.json", _record(source, pipeline, summary))
+            sinks = _sinks(staging, source, pipeline, report, overlay)
+            summary = _run(source, pipeline, sinks, schedule, *span)
+            write_run(staging / "run.json", _record(source, pipeline, summary, schedule))
     _tell(summary, report.sightings, folder)
     if source.truncated:
         err.print("the video ends earlier than it says it does; its last part may be missing")
@@ -81,12 +90,18 @@ def _sinks(staging: Path, source: VideoSource, pipeline: Pipeline, report: Repor
 
 
 def _run(
-    source: VideoSource, pipeline: Pipeline, sinks: list[Sink], start_s: float | None, end_s: float | None
+    source: VideoSource,
+    pipeline: Pipeline,
+    sinks: list[Sink],
+    schedule: Schedule,
+    start_s: float | None,
+    end_s: float | None,
 ) -> Summary:
     with _progress() as bar:
         task = bar.add_task("matching", total=_expected(source, start_s, end_s), rate=0.0)
         at_once = pipeline.config.frames_at_once
-        return run(source, sinks, pipeline, lambda step: _show(bar, task, step), start_s, end_s, at_once)
+        show = partial(_show, bar, task)
+        return run(source, sinks, pipeline, show, start_s, end_s, at_once, schedule=schedule)
 
 
 def _expected(source: VideoSource, start_s: float | None, end_s: float | None) -> int | None:
@@ -113,17 +128,16 @@ def _show(bar: Progress, task: TaskID, step: Step) -> None:
     bar.update(task, completed=step.frames, rate=step.rate)
 
 
-def _record(source: VideoSource, pipeline: Pipeline, summary: Summary) -> dict:
-    catalog = pipeline.catalog
+def _record(source: VideoSource, pipeline: Pipeline, summary: Summary, schedule: Schedule) -> dict:
+    parts = pipeline_record(pipeline, schedule)
     return run_record(
         source.name,
         summary.frames,
         summary.wall_s,
         pipeline.timings,
-        bundle={"name": pipeline.bundle.name, "hash": pipeline.bundle.hash},
-        catalogue=None if catalog is None else {"generation": catalog.generation, "hash": catalog.hash},
         corrupt=source.corrupt,
         truncated=source.truncated,
+        **parts,
     )
 
 
@@ -132,6 +146,7 @@ def _tell(summary: Summary, sightings: list[Sighting], folder: Path) -> None:
     for seen in sightings:
         best[seen.product.id] = max(best.get(seen.product.id, 0), seen.tier)
     tiers = Counter(TIERS[tier] for tier in best.values())
-    out.print(f"{summary.frames} frames in {summary.wall_s:.1f} s ({summary.fps:.1f} a second)")
+    carried = f", {summary.counts.detected} of them detected" if summary.counts.carried else ""
+    out.print(f"{summary.frames} frames{carried} in {summary.wall_s:.1f} s ({summary.fps:.1f} a second)")
     out.print(f"{len(best)} products seen: {tiers['exact']} exact, {tiers['similar']} similar")
     out.print(f"results: {escape(str(folder / 'report.html'))}", soft_wrap=True)

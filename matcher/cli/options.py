@@ -10,6 +10,7 @@ import typer
 
 from matcher.catalog.catalog import Catalog
 from matcher.config import PipelineConfig, load_pipeline_config
+from matcher.engine.schedule import Schedule
 from matcher.errors import ConfigError, InputError
 from matcher.pipeline import Pipeline, open_bundle, spread_over_cores
 
@@ -19,6 +20,10 @@ BundleOption = Annotated[str | None, typer.Option("--bundle", help="Weights: a f
 DetectorOption = Annotated[str, typer.Option("--detector", help="In place of the bundle's: yolo:FILE, rfdetr:FILE.")]
 ClassesOption = Annotated[str, typer.Option("--classes", help="TOML file: which of its classes are which types.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=0, help="Threads for the models; 0 = all cores.")]
+FpsTargetOption = Annotated[
+    float, typer.Option("--fps-target", min=0, help="Frames a second to reach, detecting as many as fit; 0 = all.")
+]
+BudgetOption = Annotated[float, typer.Option("--budget-ms", min=0, help="The same as milliseconds a frame.")]
 MasksOption = Annotated[bool, typer.Option("--masks/--no-masks", help="Outline garments; off is faster.")]
 
 
@@ -45,6 +50,18 @@ def make_pipeline(
     weights = open_bundle(settings)
     loaded = Catalog.load(catalog, weights.embedder_hash) if catalog is not None else None
     return Pipeline(settings, loaded, weights)
+
+
+def make_schedule(pipeline: Pipeline, fps_target: float, budget_ms: float) -> Schedule:
+    """Which frames of a file are detected: as the options say, or as the settings do where both are 0.
+
+    Raises:
+        ConfigError: both are given.
+    """
+    engine = pipeline.config.engine
+    if fps_target or budget_ms:
+        engine = replace(engine, fps_target=fps_target, budget_ms=budget_ms, detect_every=0)
+    return Schedule(engine, pipeline.config.frames_at_once)
 
 
 def _settings(config: str, bundle: str | None, threads: int, masks: bool, mask_rows: str) -> PipelineConfig:

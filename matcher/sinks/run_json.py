@@ -7,13 +7,17 @@ import platform
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 import matcher
 from matcher.files import write_whole
+
+if TYPE_CHECKING:
+    from matcher.engine.schedule import Schedule
+    from matcher.pipeline import Pipeline
 
 PACKAGES = ("numpy", "opencv-python-headless", "av", "onnxruntime", "faiss-cpu")
 PERCENTILES = (50, 95, 99)
@@ -77,6 +81,22 @@ def run_record(
         "dropped": dropped,
         "corrupt": corrupt,
         **more,
+    }
+
+
+def pipeline_record(pipeline: Pipeline, schedule: Schedule) -> dict[str, Any]:
+    """What run.json says of the models, the catalogue and the choices of frames."""
+    catalog, engine = pipeline.catalog, schedule.config
+    return {
+        "bundle": {"name": pipeline.bundle.name, "hash": pipeline.bundle.hash},
+        "catalogue": None if catalog is None else {"generation": catalog.generation, "hash": catalog.hash},
+        "detection": {
+            **schedule.counts.record(),
+            "frame_ms": schedule.frame_ms,
+            "detect_every": engine.detect_every or None,
+            "at_once": pipeline.config.frames_at_once,
+            "threads": pipeline.config.threads,
+        },
     }
 
 
