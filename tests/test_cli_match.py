@@ -231,3 +231,20 @@ def test_doctor_knows_packages_that_clash() -> None:
     clashes = check_clashes(installed.__contains__)
     assert len(clashes) == 2 and "onnxruntime and onnxruntime-gpu" in clashes[0] and "opencv-python" in clashes[1]
     assert check_clashes({"onnxruntime", "faiss-gpu"}.__contains__) == []
+
+
+def test_a_target_leaves_boxes_on_every_frame_and_is_recorded(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "third.toml").write_text("[engine]\ndetect_every = 3\n")
+    assert match(shop, tmp_path / "r", "--config", str(tmp_path / "third.toml")) == 0
+    lines = [json.loads(line) for line in (tmp_path / "r" / "frames.jsonl").read_text().splitlines()]
+    assert [line["detected"] for line in lines] == [i % 3 == 0 for i in range(COUNT)]
+    assert all(len(line["garments"]) >= 3 for line in lines)
+    detection = json.loads((tmp_path / "r" / "run.json").read_text())["detection"]
+    assert (detection["detected"], detection["carried"], detection["mean_stride"]) == (4, 8, 3)
+    assert match(shop, tmp_path / "r", "--fps-target", "5") == 0
+    assert json.loads((tmp_path / "r" / "run.json").read_text())["detection"]["frame_ms"] == 200
+
+
+def test_two_targets_are_refused(shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert match(shop, tmp_path / "r", "--fps-target", "30", "--budget-ms", "33") == 2
+    assert "not both" in capsys.readouterr().err and not (tmp_path / "r").exists()

@@ -15,7 +15,8 @@ WIDTH = 320  # of the grey pictures, about, in pixels
 GRID = 4  # points on each side of a box
 INNER = 0.9  # share of the box's sides that the points cover
 WINDOW, LEVELS = (15, 15), 1
-ENOUGH = 0.4  # share of a box's points that must be found again
+LEAST_TEXTURE = 0.003  # of a point, as OpenCV measures it; plain cloth says nothing of where it went
+ENOUGH = 0.15  # share of a box's points that must have texture and be found again
 MOST_GROWTH = 0.2  # between two pictures; more is an error
 
 _LOW, _HIGH = np.triu_indices(GRID * GRID, 1)  # all pairs of points
@@ -55,7 +56,13 @@ class Flow:
         boxes = xyxy * self._scale
         points = _grid(boxes)
         moved, status, _ = cv2.calcOpticalFlowPyrLK(
-            self._before, self._now, points.reshape(-1, 1, 2), None, winSize=WINDOW, maxLevel=LEVELS
+            self._before,
+            self._now,
+            points.reshape(-1, 1, 2),
+            None,
+            winSize=WINDOW,
+            maxLevel=LEVELS,
+            minEigThreshold=LEAST_TEXTURE,
         )
         found = status.reshape(len(xyxy), -1) > 0
         result = _follow(boxes, points, moved.reshape(points.shape), found)

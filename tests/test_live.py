@@ -1,0 +1,274 @@
+"""Live sources: nothing waits, the oldest is dropped, sources get their turns, and whatever fails comes back."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matcher.config import EngineConfig
+from matcher.engine.live import Live, Stream
+from matcher.engine.pool import Pool
+from matcher.engine.queues import Latest
+from matcher.engine.schedule import Schedule
+from matcher.types import Frame
+from matcher.video import paced
+from matcher.video.open import open_video
+from matcher.video.paced import Paced
+from tests import clips
+from tests.test_cli_match import shop  # noqa: F401 - a fixture
+from tests.test_runner import Collect, Oops, Stages
+
+IMAGE = np.zeros((4, 4, 3), np.uint8)
+PARTS = {"cut": "cut_fails_at", "detector": "detect_fails_at", "stage": "fail_at", "carry": "carry_fails_at"}
+
+
+def frames(number: int | None = None, fail_at: int | None = None, gap_s: float = 0.001) -> Iterator[Frame]:
+    """Frames at a pace, for ever where no number is given."""
+    for i in count() if number is None else range(number):
+        if i == fail_at:
+            raise Oops("source")
+        time.sleep(gap_s)
+        yield Frame(IMAGE, i, Fraction(1, 25))
+
+
+def stream(stages: Stages, sinks: tuple[Collect, ...] = (), every: int = 1, **source: float | None) -> Stream:
+    return Stream(frames(**source), stages, sinks, Schedule(EngineConfig(detect_every=every)))
+
+
+def in_time(call: Callable[[], object]) -> object:
+    """Run in a thread, so that a hang is a failure of the test; no thread of ours may be left."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(call).result(timeout=30)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        left = [thread.name for thread in threading.enumerate() if thread.name.startswith("asworn-")]
+        assert not left, f"threads left: {left}"
+
+
+def to_the_end(streams: list[Stream], workers: int = 2) -> Live:
+    with Live(streams, workers) as live:
+        live.wait()
+    return live
+
+
+def test_what_there_is_time_for_arrives_in_order() -> None:
+    sinks = [Collect(), Collect()]
+    streams = [stream(Stages(), (sink,), number=40) for sink in sinks]
+    live = in_time(lambda: to_the_end(streams))
+    for sink, status, number in zip(sinks, live.status(), count()):
+        assert sink.pts == sorted(sink.pts) and sink.closed == [True] and status.ended
+        assert len(sink.pts) + status.dropped == 40 and status.frames == len(sink.pts)
+        assert live.latest(number)[0].pts == sink.pts[-1] == 39, "the newest frame is never the one that is dropped"
+        assert len(live.latencies_ms(number)) == status.frames
+
+
+@pytest.mark.parametrize("part", ["source", "sink", *PARTS])
+def test_a_failure_ends_all_streams_and_comes_back(part: str) -> None:
+    stages = Stages(**({PARTS[part]: 7} if part in PARTS else {}))
+    good, sink = Collect(), Collect(7 if part == "sink" else None)
+    broken = stream(stages, (sink,), 2 if part == "carry" else 1, fail_at=7 if part == "source" else None)
+    broken.queue = 1000  # nothing dropped: the frame that fails comes for certain
+    with pytest.raises(Oops, match=part):
+        in_time(lambda: to_the_end([stream(Stages(), (good,)), broken]))
+    assert good.closed == sink.closed == [False]
+
+
+def test_stopping_drains_and_shows_the_results() -> None:
+    sink = Collect()
+
+    def run() -> Live:
+        with Live([stream(Stages(), (sink,))]) as live:
+            while live.status()[0].frames < 5:
+                time.sleep(0.005)
+        return live
+
+    live = in_time(run)
+    assert sink.closed == [True] and len(sink.pts) == live.status()[0].frames >= 5
+
+
+def test_an_error_of_the_user_of_the_block_drops_the_results() -> None:
+    sink = Collect()
+
+    def run() -> None:
+        with Live([stream(Stages(), (sink,))]):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        in_time(run)
+    assert sink.closed == [False]
+
+
+class Slow(Stages):
+    """Detection in whose time four more frames come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made = 0
+
+    def frames(self, number: int) -> Iterator[Frame]:
+        for frame in frames(number):
+            self.made += 1
+            yield frame
+        self.made += number
+
+    def detect(self, frame: Frame) -> int:
+        while self.made < frame.pts + 5:
+            time.sleep(0.001)
+        return super().detect(frame)
+
+
+def test_a_slow_detector_means_carried_frames_not_dropped_ones() -> None:
+    sink, slow = Collect(), Slow()
+    source = Stream(slow.frames(100), slow, (sink,), Schedule(EngineConfig(longest_s=100), 1, 10), queue=1000)
+    live = in_time(lambda: to_the_end([source], workers=1))
+    counts = source.schedule.counts
+    assert live.status()[0].dropped == 0 and len(sink.pts) == 100
+    assert counts.carried > counts.detected >= 2
+
+
+def test_a_slow_sink_makes_the_oldest_frames_drop() -> None:
+    sink = Collect(delay_s=0.03)
+    live = in_time(lambda: to_the_end([stream(Stages(), (sink,), number=100)]))
+    status = live.status()[0]
+    assert status.dropped > 0 and status.dropped + len(sink.pts) == 100 and sink.pts[-1] == 99
+
+
+def test_only_the_newest_are_kept() -> None:
+    with Latest(iter(range(10)), 3) as inbox:
+        inbox._thread.join()
+        assert list(inbox) == [7, 8, 9] and inbox.dropped == 7
+
+
+def test_a_poke_is_told_between_items() -> None:
+    go = threading.Event()
+
+    def items() -> Iterator[int]:
+        go.wait()
+        yield 1
+
+    with Latest(items(), 3) as inbox:
+        inbox.poke()
+        iterator = iter(inbox)
+        assert next(iterator) is None
+        go.set()
+        assert next(iterator) == 1
+
+
+def test_sources_are_served_in_turn() -> None:
+    order: list[str] = []
+    with Pool(1) as pool:
+        hold = threading.Event()
+        pool.submit("first", hold.wait)
+        jobs = [pool.submit("greedy", lambda: order.append("greedy")) for _ in range(6)]
+        jobs += [pool.submit("modest", lambda: order.append("modest")) for _ in range(2)]
+        hold.set()
+        for job in jobs:
+            job.result(timeout=10)
+    assert order[:4] == ["greedy", "modest", "greedy", "modest"] and Counter(order) == {"greedy": 6, "modest": 2}
+
+
+def test_a_pool_that_ends_cancels_what_waits() -> None:
+    with Pool(1) as pool:
+        running = pool.submit(1, lambda: time.sleep(0.05))
+        waiting = pool.submit(1, lambda: time.sleep(10))
+        while not running.running():
+            time.sleep(0.001)
+    assert running.done() and waiting.cancelled() and pool.submit(1, int).cancelled()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine must not make frames drop here."""
+    monkeypatch.setattr(paced, "LATE_S", 1000)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_file_is_played_at_its_own_pace_and_again(tmp_path: Path) -> None:
+    clip = clips.constant(tmp_path)
+    source, began, played = Paced(open_video(clip.path), loop=True, speed=4), time.monotonic(), []
+    for frame in source:
+        played.append(frame)
+        if len(played) == 2 * len(clip.times) + 3:
+            break
+    took, times = time.monotonic() - began, [frame.timestamp for frame in played]
+    source.close()
+    step = clip.times[1] - clip.times[0]
+    assert np.allclose(np.diff([float(t) for t in times]), float(step), atol=0.002), "rounds join without a jump"
+    assert source.rounds == 2 and took >= 0.9 * float(times[-1] - times[0]) / 4
+    assert [frame.index for frame in played] == list(range(len(played))) and source.duration_s is None
+
+
+def test_frames_that_come_too_late_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paced, "LATE_S", -1)
+    clip = clips.constant(tmp_path)
+    with Paced(open_video(clip.path), speed=1e6) as source:
+        assert list(source) == [] and source.dropped == len(clip.times)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_paced_file_ends_by_itself_or_when_it_is_closed(tmp_path: Path) -> None:
+    clip = clips.constant(tmp_path)
+    with Paced(open_video(clip.path), speed=50) as source:
+        assert sum(1 for _ in source) == len(clip.times) == source.frames_estimate
+    with Paced(open_video(clip.path), loop=True, speed=0.01) as source:
+        threading.Timer(0.1, source.close).start()
+        assert sum(1 for _ in source) <= 2
+
+
+@pytest.mark.parametrize("sources", [1, 2])
+def test_the_command(shop: Path, tmp_path: Path, sources: int) -> None:  # noqa: F811
+    from matcher.cli.main import main
+
+    given = [str(shop / "walk.mp4")] * sources
+    args = ["--catalog", str(shop / "toy.catalog"), "--bundle", str(shop / "toy"), "--out", str(tmp_path / "r")]
+    assert main(["live", *given, *args]) == 0
+    folders = [tmp_path / "r"] if sources == 1 else sorted((tmp_path / "r").iterdir())
+    assert len(folders) == sources
+    for folder in folders:
+        record = json.loads((folder / "run.json").read_text())
+        lines = (folder / "frames.jsonl").read_text().splitlines()
+        assert record["frames"] == len(lines) > 0 and record["frames"] + record["dropped"] == 12
+        assert record["detection"]["detected"] + record["detection"]["carried"] == record["frames"]
+        assert record["latency_ms"]["p50"] > 0 and record["catalogue"]["generation"] == 1
+
+
+def test_ctrl_c_is_the_usual_end(shop: Path, tmp_path: Path) -> None:  # noqa: F811
+    args = ["live", str(shop / "walk.mp4"), "--loop", "--bundle", str(shop / "toy"), "--out", str(tmp_path / "r")]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "matcher", *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size for path in tmp_path.glob("r/.unfinished-*/.*frames*")):
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    out, errors = run.communicate(timeout=60)
+    assert run.returncode == 0 and "frames" in out and "Traceback" not in errors
+    lines = (tmp_path / "r" / "frames.jsonl").read_text().splitlines()
+    assert json.loads((tmp_path / "r" / "run.json").read_text())["frames"] == len(lines) > 0
+
+
+def test_a_source_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    from matcher.cli.main import main
+
+    assert main(["live", "nowhere.mp4"]) == 2 and "nowhere.mp4" in capsys.readouterr().err
