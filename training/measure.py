@@ -7,10 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from matcher.taxonomy import TYPES
 from training.classifier.config import TypesConfig
-from training.classifier.evaluate import predict, score
+from training.classifier.evaluate import SCORED, predict, score
 from training.classifier.model import TypeClassifier
-from training.data.garment_crops import DRAWN, FLAT, PHOTO, VALIDATION, WORN, Garments
+from training.data.garment_crops import DRAWN, FLAT, PHOTO, TRYON, VALIDATION, WORN, Garments
 from training.embedder.baselines import ImageNetTrunk, describe_with, hsv_histogram
 from training.embedder.calibration import calibrate
 from training.embedder.config import EmbedderConfig
@@ -21,11 +22,15 @@ FIGURES = "measured.json"
 
 
 def measure_types(model: TypeClassifier, garments: Garments, config: TypesConfig) -> dict[str, Any]:
-    """Top-1 and top-2 by kind of crop; five types are candidates, see `training.classifier.evaluate`."""
+    """Top-1 and top-2 by kind of crop.
+
+    Of our own sources five types are candidates, see `training.classifier.evaluate`; of a data set all that it has.
+    """
     result = {}
-    for kind, alone in ((PHOTO, False), (FLAT, False), (WORN, False), (WORN, True), (DRAWN, False)):
+    own = {TYPES[row.type_id] for row in garments.rows} if config.data.set else SCORED
+    for kind, alone in ((PHOTO, False), (FLAT, False), (WORN, False), (WORN, True), (TRYON, False), (DRAWN, False)):
         if garments.find(VALIDATION, (kind,)):
-            scores = asdict(score(*predict(model, garments, kind, config.size, config.margin, alone)))
+            scores = asdict(score(*predict(model, garments, kind, config.size, config.margin, alone), own))
             scores["per_type"] = {name: round(top1, 4) for name, (top1, _) in scores["per_type"].items()}
             result[f"{kind}, cut to its box" if alone else kind] = _rounded(scores)
     return {"measured": result}

@@ -11,6 +11,7 @@ from training.data.clip_garments import clip_garments
 from training.data.garment_crops import TRAIN, VALIDATION, Garments, GarmentStore
 from training.data.garment_sources import cached, drawn_garments, flat_garments
 from training.data.garment_sources import street_garments as worn_garments
+from training.datasets.garments import open_set_garments
 from training.tryon.pairs import Wardrobe, tryon_crops
 from training.tryon.records import ShopGarment
 from training.tryon.sources import shop_garments, street_garments, wearers
@@ -22,7 +23,9 @@ class GarmentData:
     """Which garments to train on.
 
     Attributes:
-        root: folder of the data sets (`ccp`, `clothing`).
+        set: name of a public data set to train on (`training.datasets.registry.SETS`); empty for our own sources.
+        root: folder of that data set, or of our own sources (`ccp`, `clothing`).
+        limit: pictures of each split of the data set at most; 0 = all.
         cache: folder for the stores of crops, made at first use.
         tried_on: people who wear each garment of a shop photo, through `training.tryon`; 0 = none.
         tried_on_street: people who wear each garment of somebody else; 0 = none.
@@ -30,7 +33,9 @@ class GarmentData:
         scenes: drawn scenes to cut worn garments from, with a packshot of each; 0 = none.
     """
 
+    set: str = ""
     root: Path = Path("../shared/data")
+    limit: int = 0
     cache: Path = Path("runs/garments")
     tried_on: int = 0
     tried_on_street: int = 0
@@ -42,7 +47,14 @@ _HELD_OUT_SEED = 900_000  # scenes from here on are validation
 
 
 def open_garments(data: GarmentData) -> Garments:
-    """Open, or make and open, every store that the recipe names."""
+    """Open, or make and open, every store that the recipe names.
+
+    Raises:
+        ConfigError: there is no such data set, or no garment of a known type in it.
+        InputError: its folder does not hold it.
+    """
+    if data.set:
+        return open_set_garments(data.set, data.root, data.cache, data.limit)
     stores: list[GarmentStore] = [
         cached(data.cache / "street", lambda: worn_garments(data.root / "ccp")),
         cached(data.cache / "flat", lambda: flat_garments(data.root / "clothing")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training.data.garment_crops import DRAWN, FLAT, PACKSHOT, PHOTO, WORN
+from training.data.garment_crops import DRAWN, FLAT, PACKSHOT, PHOTO, TRYON, WORN
 from training.loop import LoopConfig
 from training.mixture import GarmentData
 
@@ -13,7 +13,7 @@ LABELLED = "labelled"  # rows of photos that a detector labelled
 
 
 def _weights() -> dict[str, float]:
-    return {WORN: 1.0, LABELLED: 0.7, FLAT: 0.6, PHOTO: 0.8, PACKSHOT: 0.3, DRAWN: 0.6}
+    return {WORN: 1.0, TRYON: 1.0, LABELLED: 0.7, FLAT: 0.6, PHOTO: 0.8, PACKSHOT: 0.3, DRAWN: 0.6}
 
 
 @dataclass(frozen=True)

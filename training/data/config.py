@@ -11,8 +11,12 @@ class DataConfig:
     """What pictures are made of.
 
     Attributes:
-        root: folder of the data sets (`ccp`, `clothing`).
+        set: name of a public data set to train on (`training.datasets.registry.SETS`); empty for our own sources.
+        root: folder of that data set, or of our own sources (`ccp`, `clothing`).
         cache: folder for packed copies of them, made at first use.
+        limit: pictures of the data set at most; 0 = all.
+        box_masks: take filled boxes for masks where the data set has boxes alone.
+        square: bring pictures of the data set to `height` x `height`, as older work did.
         drawn_count: scenes of the wardrobe renderer, drawn at first use; 0 for none.
         pseudo: a store of pseudo-labelled photos (`training.data.pseudo`), or empty for none.
         height: pixels that photos are stored at.
@@ -20,8 +24,12 @@ class DataConfig:
         mix: how often each kind of picture is made; kinds of `training.data.mix`.
     """
 
+    set: str = ""
     root: Path = Path("../shared/data")
     cache: Path = Path("runs/cache")
+    limit: int = 0
+    box_masks: bool = False
+    square: bool = False
     drawn_count: int = 0
     pseudo: str = ""
     height: int = 640

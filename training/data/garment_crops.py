@@ -22,7 +22,8 @@ MARGIN = 0.3
 
 # Kinds of row. FLAT: a photo of one garment, segmented. PHOTO: the same photo whole, its box is the whole picture.
 # WORN: on a person in a street photo. PACKSHOT, DRAWN: rendered, as a shop shows it and as people wear it.
-# TRYON: a photographed garment put on somebody else, see `training.tryon`.
+# TRYON: a photographed garment put on somebody else, see `training.tryon`; in public data sets of pairs, a photo of
+# somebody who wears the product.
 FLAT, PHOTO, WORN, PACKSHOT, DRAWN, TRYON = "flat", "photo", "worn", "packshot", "drawn", "tryon"
 TRAIN, VALIDATION = "train", "validation"
 

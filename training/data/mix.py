@@ -50,6 +50,8 @@ KINDS: dict[str, tuple[str, Maker]] = {
     "drawn": ("wide", _drawn),
     "pseudo": ("portrait", _pseudo),
 }
+# Kinds that need photos of single garments, or to know where people are.
+_OWN = ("garment", "flatlay", "frame", "mosaic")
 
 
 class Mix:
@@ -59,11 +61,16 @@ class Mix:
         """Check the proportions.
 
         Raises:
-            ConfigError: a kind that does not exist, or no positive weight.
+            ConfigError: a kind that does not exist or that the sources cannot give, or no positive weight.
         """
         unknown = sorted(set(weights) - set(KINDS))
         if unknown or sum(weights.values()) <= 0:
             raise ConfigError(f"the mix needs positive weights for some of {', '.join(KINDS)}; got {weights}")
+        missing = [kind for kind in _OWN if weights.get(kind, 0) > 0] if sources.garments is None else []
+        if missing:
+            raise ConfigError(
+                f"the mix asks for {', '.join(missing)}, which a public data set does not give; use photo"
+            )
         self._sources = sources
         self._weights = weights
 

@@ -13,7 +13,8 @@ from training.data.clothing import read_clothing
 from training.data.config import DataConfig
 from training.data.drawn import open_drawn
 from training.data.records import Annotated
-from training.data.store import Store
+from training.data.store import Drawable, Store
+from training.datasets.annotated import open_annotated
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,16 @@ class Sources:
     """What there is to compose from.
 
     Attributes:
-        photos: street photos of whole people with all their garments and skin.
-        backgrounds: the same photos without the people.
-        garments: photos of single garments.
+        photos: street photos of whole people with all their garments and skin, or a public data set.
+        backgrounds: the same photos without the people; None for a data set, which does not say where they are.
+        garments: photos of single garments; None for a data set.
         drawn: finished drawn scenes, if any.
         pseudo: photos labelled by an earlier detector, if any.
     """
 
-    photos: Store
-    backgrounds: Store
-    garments: Store
+    photos: Drawable
+    backgrounds: Store | None
+    garments: Store | None
     drawn: Store | None = None
     pseudo: Store | None = None
 
@@ -40,7 +41,11 @@ def open_sources(data: DataConfig) -> Sources:
 
     Raises:
         ConfigError: the data is not there.
+        InputError: the folder does not hold the data set that is named.
     """
+    if data.set:
+        photos = open_annotated(data.set, data.root, data.cache, data.height, data.limit, data.box_masks, data.square)
+        return Sources(photos, None, None, *_further(data))
     ccp = data.root / "ccp"
     if not (ccp / "instances.json").is_file():
         raise ConfigError(f"no training data under {data.root}; set data.root to the folder with ccp/ and clothing/")
@@ -49,9 +54,14 @@ def open_sources(data: DataConfig) -> Sources:
         photos,
         _packed(data.cache / f"backgrounds_{data.height}", lambda: read_backgrounds(photos)),
         _packed(data.cache / "garments", lambda: read_clothing(data.root / "clothing" / "train")),
-        open_drawn(data.cache / f"drawn_{data.drawn_count}", data.drawn_count) if data.drawn_count else None,
-        Store(Path(data.pseudo)) if data.pseudo else None,
+        *_further(data),
     )
+
+
+def _further(data: DataConfig) -> tuple[Store | None, Store | None]:
+    """Drawn scenes and self-labelled photos."""
+    drawn = open_drawn(data.cache / f"drawn_{data.drawn_count}", data.drawn_count) if data.drawn_count else None
+    return drawn, Store(Path(data.pseudo)) if data.pseudo else None
 
 
 def _packed(folder: Path, read: Callable[[], Iterable[tuple[str, Annotated]]]) -> Store:

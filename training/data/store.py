@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,42 @@ from matcher.errors import ConfigError
 from training.data.records import Annotated
 
 
-class Store:
+class Drawable(ABC):
+    """A sequence of `Annotated` pictures that random ones can be drawn from."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, i: int) -> Annotated: ...
+
+    @property
+    @abstractmethod
+    def types(self) -> list[tuple[int, ...]]:
+        """The type ids of every picture, without reading any pixel."""
+
+    @cached_property
+    def _by_type(self) -> list[list[int]]:
+        rows: dict[int, list[int]] = {}
+        for i, types in enumerate(self.types):
+            for type_id in set(types):
+                rows.setdefault(type_id, []).append(i)
+        return [rows[type_id] for type_id in sorted(rows)]
+
+    def draw(self, rng: Generator, balance: float = 0.0) -> Annotated:
+        """A random picture.
+
+        Args:
+            rng: source of randomness.
+            balance: share of draws that choose a type first, so that rare types come up more often.
+        """
+        if rng.random() < balance and self._by_type:
+            rows = self._by_type[rng.integers(len(self._by_type))]
+            return self[rows[rng.integers(len(rows))]]
+        return self[rng.integers(len(self))]
+
+
+class Store(Drawable):
     """A read-only sequence of `Annotated` pictures on disk (a folder made by `Store.write`)."""
 
     def __init__(self, folder: Path) -> None:
@@ -48,26 +84,6 @@ class Store:
     def types(self) -> list[tuple[int, ...]]:
         """The type ids of every picture, without reading any pixel."""
         return [tuple(entry["types"]) for entry in self._index]
-
-    @cached_property
-    def _by_type(self) -> list[list[int]]:
-        rows: dict[int, list[int]] = {}
-        for i, types in enumerate(self.types):
-            for type_id in set(types):
-                rows.setdefault(type_id, []).append(i)
-        return [rows[type_id] for type_id in sorted(rows)]
-
-    def draw(self, rng: Generator, balance: float = 0.0) -> Annotated:
-        """A random picture.
-
-        Args:
-            rng: source of randomness.
-            balance: share of draws that choose a type first, so that rare types come up more often.
-        """
-        if rng.random() < balance and self._by_type:
-            rows = self._by_type[rng.integers(len(self._by_type))]
-            return self[rows[rng.integers(len(rows))]]
-        return self[rng.integers(len(self))]
 
     @staticmethod
     def write(folder: Path, pictures: Iterable[tuple[str, Annotated]]) -> Store:
