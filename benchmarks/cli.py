@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.cli_fusion import fusion_command
+from benchmarks.cli_peers import parity_command
 from benchmarks.cli_retrieval import clips_command, try_on_command
 from training.evaluation.output import percent, print_table
 
@@ -25,6 +26,7 @@ DRAWN = ("precision", "recall", "precision_exact", "recall_exact", "false_exact"
 bench.command("try-on")(try_on_command)
 bench.command("clips")(clips_command)
 bench.command("fusion")(fusion_command)
+bench.command("detector-parity")(parity_command)
 
 
 @bench.command("accuracy")

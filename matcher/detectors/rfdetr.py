@@ -77,7 +77,8 @@ class RfdetrSession:
 
 def prepare(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
     """Stretch a picture (H, W, 3) uint8 BGR to (width, height) and normalise it: (1, 3, height, width) RGB."""
-    stretched = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-    rgb = cv2.cvtColor(stretched, cv2.COLOR_BGR2RGB).astype(np.float32)
+    # In floats, as its makers do: rounding to whole levels here moves scores in the second decimal.
+    stretched = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    rgb = cv2.cvtColor(stretched, cv2.COLOR_BGR2RGB)
     normal = rgb * (1 / (255 * STD)) - MEAN / STD
     return np.ascontiguousarray(normal.transpose(2, 0, 1))[None]
