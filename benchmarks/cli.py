@@ -1,9 +1,8 @@
-"""`asworn bench accuracy|try-on|clips|fusion|latency|detector-speed|wardrobe-video`: measure, print, and write JSON."""
+"""`asworn bench accuracy|detector-speed|wardrobe-video|...`: measure, print, and write JSON."""
 
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 from benchmarks.cli_fusion import fusion_command
 from benchmarks.cli_peers import parity_command
 from benchmarks.cli_retrieval import clips_command, try_on_command
+from benchmarks.cli_speed import carried_command, growth_command, latency_command, long_run_command
 from training.evaluation.output import percent, print_table
 
 bench = typer.Typer(help="Measure speed, and accuracy on drawn clips.", no_args_is_help=True)
@@ -27,6 +27,10 @@ bench.command("try-on")(try_on_command)
 bench.command("clips")(clips_command)
 bench.command("fusion")(fusion_command)
 bench.command("detector-parity")(parity_command)
+bench.command("latency")(latency_command)
+bench.command("growth")(growth_command)
+bench.command("carried")(carried_command)
+bench.command("long-run")(long_run_command)
 
 
 @bench.command("accuracy")
@@ -43,28 +47,6 @@ def accuracy_command(
         result = accuracy(Path(folder), bundle, threads, clips)
     print_table("Accuracy, in per cent", ("what", "figures"), rows(result))
     _save("accuracy", result, results)
-
-
-@bench.command("latency")
-def latency_command(
-    video: Annotated[Path | None, typer.Option("--video", help="A clip of yours; a drawn one when left out.")] = None,
-    catalog: Annotated[Path | None, typer.Option("--catalog", help="Catalogue for it.")] = None,
-    seconds: Annotated[float, typer.Option(min=1, help="Length of the drawn clip.")] = 10,
-    bundle: Bundle = None,
-    threads: Threads = 2,
-    results: Results = None,
-) -> None:
-    """Time of every stage and of whole frames: p50, p95, p99."""
-    from benchmarks.latency import latency
-
-    with ExitStack() as stack:
-        if video is None:
-            video, catalog = _drawn(Path(stack.enter_context(tempfile.TemporaryDirectory())), seconds, bundle)
-        result = {"threads": threads, "clip": video.name, **latency(video, _pipeline(catalog, bundle, threads))}
-    rows = [(name, *(f"{value:.2f}" for value in times.values())) for name, times in result["ms"].items()]
-    print_table(f"Milliseconds a frame, {result['size']}, {threads} threads", ("part", "p50", "p95", "p99"), rows)
-    typer.echo(f"{result['fps']} frames a second with decoding beside; {result['garments']} garments a frame")
-    _save("latency", result, results)
 
 
 @bench.command("detector-speed")
@@ -117,21 +99,6 @@ def _row(run: dict[str, Any]) -> tuple[str, ...]:
     shares = (percent(whole[name]) for name in (*DRAWN, "top1"))
     times = "-" if first is None else f"{first:.1f} s", str(whole["flicker"])
     return str(run["seed"]), str(run["gallery"]), *shares, *times, percent(run["removed"]["false_exact"])
-
-
-def _drawn(folder: Path, seconds: float, bundle: str | None) -> tuple[Path, Path]:
-    from benchmarks.showcase import make_showcase
-    from indexer.cli import index
-
-    showcase = make_showcase(folder, SEED, 5, SIZE, seconds)
-    index(showcase.feed, out=folder / "catalog", bundle=bundle)
-    return showcase.video, folder / "catalog"
-
-
-def _pipeline(catalog: Path | None, bundle: str | None, threads: int) -> Any:
-    from matcher.cli.options import make_pipeline
-
-    return make_pipeline(catalog, "file.toml", bundle, threads, masks=True)
 
 
 def _save(name: str, result: dict[str, Any], folder: Path | None) -> None:

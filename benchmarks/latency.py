@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.timing import quantiles
+from matcher.config import EngineConfig
+from matcher.engine.schedule import Schedule
 from matcher.pipeline import Pipeline, spread_over_cores
 from matcher.runner import run
+from matcher.sinks.jsonl import JsonlSink
 from matcher.types import Frame
 from matcher.video.open import open_video
 
+STRIDES = (1, 3)  # frames for each detection
 
-def latency(video: Path, pipeline: Pipeline) -> dict[str, Any]:
-    """Match a clip twice: part after part, timing each, and as `asworn match` does, several frames side by side.
+
+def latency(
+    video: Path, pipeline: Pipeline, frames: int | None = None, strides: Sequence[int] = STRIDES
+) -> dict[str, Any]:
+    """Match a clip: part after part, timing each, and then as `asworn match` does, several frames side by side.
 
     Args:
-        video: the clip; every frame is taken.
+        video: the clip.
         pipeline: warm or not; it is warmed up here.
+        frames: so many of the clip; None = all.
+        strides: frames for each detection, of the runs as `asworn match` does them.
 
     Returns:
-        {"frames", "size", "garments" (tracked, mean per frame), "ms": {part: {p50, p95, p99}}, "fps", "at_once"}:
-        "decode" and "frame" (decoding and matching) are parts beside the stages; `fps` is of the second way, with
-        `at_once` frames side by side.
+        {"frames", "size", "garments" (tracked, mean per frame), "ms": {part: {p50, p95, p99}}, "runs": [{"every",
+        "fps", "cpu_ms"}], "at_once"}: "decode" and "frame" (decoding and matching) are parts beside the stages;
+        `cpu_ms` is the processor time of a frame, decoding and writing of frames.jsonl included: whatever else the
+        machine does lengthens it far less than the wall time. `fps` at the top is that of the first stride.
 
     Raises:
         MediaError: the clip cannot be read.
@@ -37,31 +49,44 @@ def latency(video: Path, pipeline: Pipeline) -> dict[str, Any]:
         decode: list[float] = []
         match: list[float] = []
         garments = 0
-        for frame in _timed(source, decode):
+        for frame in islice(_timed(source, decode), frames):
             start = time.perf_counter()
             garments += len(pipeline(frame))
             match.append(1000 * (time.perf_counter() - start))
     whole = [a + b for a, b in zip(decode, match, strict=True)]
     stages = {**pipeline.timings, "decode": decode, "match": match, "frame": whole}
-    parts = {name: quantiles(times) for name, times in stages.items()}
+    config = spread_over_cores(pipeline.config)
+    runs = [throughput(video, pipeline, stride, frames) for stride in strides]
     return {
         "frames": len(match),
         "size": "x".join(map(str, size)),
         "garments": round(garments / max(len(match), 1), 2),
-        "ms": parts,
-        **_throughput(video, pipeline),
+        "ms": {name: quantiles(times) for name, times in stages.items()},
+        "runs": runs,
+        "fps": runs[0]["fps"],
+        "at_once": config.frames_at_once,
     }
 
 
-def _throughput(video: Path, pipeline: Pipeline) -> dict[str, float]:
-    """Frames a second with the settings that `asworn match` takes for a whole file."""
+def throughput(video: Path, pipeline: Pipeline, every: int = 1, frames: int | None = None) -> dict[str, float]:
+    """Frames a second, and processor time of a frame, with the settings of `asworn match` for a whole file.
+
+    Args:
+        video: the clip.
+        pipeline: its settings, bundle and catalogue are taken.
+        every: frames for each detection.
+        frames: so many of the clip; None = all.
+    """
     config = spread_over_cores(pipeline.config)
     config = replace(config, detect=replace(config.detect, mask_rows="due"))
     whole = Pipeline(config, pipeline.catalog, pipeline.bundle)
-    with open_video(video) as source:
+    with open_video(video) as source, TemporaryDirectory() as folder:
         whole.warm_up(source.size)
-        summary = run(source, [], whole, at_once=config.frames_at_once)
-    return {"fps": round(summary.fps, 2), "at_once": config.frames_at_once}
+        sinks = [JsonlSink(Path(folder) / "frames.jsonl", whole.products)]
+        schedule, began = Schedule(EngineConfig(detect_every=every), config.frames_at_once), time.process_time()
+        summary = run(islice(source, frames), sinks, whole, at_once=config.frames_at_once, schedule=schedule)
+        spent = time.process_time() - began
+    return {"every": every, "fps": round(summary.fps, 2), "cpu_ms": round(1000 * spent / max(summary.frames, 1), 2)}
 
 
 def _timed(frames: Iterable[Frame], times: list[float]) -> Iterator[Frame]:
