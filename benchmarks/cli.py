@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.cli_fusion import fusion_command
+from benchmarks.cli_lookup import lookup_command
 from benchmarks.cli_peers import parity_command
 from benchmarks.cli_retrieval import clips_command, try_on_command
 from benchmarks.cli_speed import carried_command, growth_command, latency_command, long_run_command
@@ -27,6 +28,7 @@ bench.command("try-on")(try_on_command)
 bench.command("clips")(clips_command)
 bench.command("fusion")(fusion_command)
 bench.command("detector-parity")(parity_command)
+bench.command("lookup")(lookup_command)
 bench.command("latency")(latency_command)
 bench.command("growth")(growth_command)
 bench.command("carried")(carried_command)
