@@ -1,4 +1,4 @@
-"""`asworn train detector|types|embedder|fusion|tiers|verifier` and `asworn export`."""
+"""`asworn train detector|types|embedder|fashion-mnist|fusion|tiers|verifier` and `asworn export`."""
 
 from __future__ import annotations
 
@@ -76,6 +76,26 @@ def embedder(config: ConfigFile, out: RunFolder = Path("runs/embedder")) -> None
     write_figures(out, figures)
     for name, part, *values in table(figures):
         typer.echo(f"{name} on {part}: recall@1/5/20 {' / '.join(values[:3])}, hard {values[3]}")
+    typer.echo(checkpoint)
+
+
+@train.command("fashion-mnist")
+def fashion_mnist(config: ConfigFile, out: RunFolder = Path("runs/fashion_mnist")) -> None:
+    """Train a network on Fashion-MNIST and measure it."""
+    from training.fashion_mnist.config import FashionMnistConfig
+    from training.fashion_mnist.train import load_trained, measure
+    from training.fashion_mnist.train import train as run
+    from training.measure import write_figures
+    from training.settings import load_settings
+
+    settings = load_settings(FashionMnistConfig, config)
+    checkpoint = run(settings, out)
+    figures = measure(load_trained(checkpoint, settings), settings)
+    write_figures(out, figures)
+    typer.echo(
+        f"{figures['network']}, {figures['parameters']:,} parameters: top-1 {figures['top1']:.2%}, "
+        f"top-2 {figures['top2']:.2%} of {figures['pictures']}, ECE {figures['calibration']['ece']:.3f}"
+    )
     typer.echo(checkpoint)
 
 

@@ -121,12 +121,16 @@ class Loop:
                 self.save()
         return self.save()
 
+    def share_at(self, progress: float) -> float:
+        """Share of the peak learning rate; `progress` 0..1 through the run. Other schedules override this."""
+        return rate_at(progress, self.step, self.config)
+
     def _progress(self, started: float, first: int) -> float:
         by_time = (time.monotonic() - started) / (60 * self.config.minutes) if self.config.minutes else 0.0
         return max(self.step / self.config.steps, by_time * (1 - first / self.config.steps) + first / self.config.steps)
 
     def _advance(self, loss_of: LossOf, progress: float) -> tuple[float, Mapping[str, float]]:
-        share = rate_at(progress, self.step, self.config)
+        share = self.share_at(progress)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * share
         loss, figures = loss_of(self.step)

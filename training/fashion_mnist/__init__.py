@@ -1,0 +1,1 @@
+"""Fashion-MNIST: the three published networks, and ours."""
