@@ -19,8 +19,8 @@ from matcher.taxonomy import SLOTS, TYPE_IDS, TYPES
 from matcher.types import Garments
 
 DETECTOR, WHOLE = "detector", "whole"
-# Part of the key under which vectors are used again: raise it when the same picture would give another vector.
-VERSION = 1
+# Part of the key under which descriptions are used again: raise it when the same picture would give another one.
+VERSION = 2
 # A shop's picture shows what the feed says, so a hesitant box of the right type is better than none.
 _HINTED_SCORE = 0.15
 _LEAST_SHARE = 0.01  # of the picture: a smaller box is a detail, not the product
@@ -30,7 +30,7 @@ class Description(NamedTuple):
     """What one picture of a product says.
 
     Attributes:
-        type_probs: (T,) float32 over `taxonomy.TYPES`.
+        type_probs: (T,) float32 over `taxonomy.TYPES`, what the models think, whatever the feed says.
         embedding: (D,) float32, L2-normalised.
         xyxy: (4,) float32, the garment's box in pixels of the picture.
         localised: `DETECTOR` when the garment was found, `WHOLE` when the picture or what stands on its plain
@@ -101,19 +101,20 @@ class BundleDescriber:
             xyxy, mask, how = chosen.xyxy[0], masked.mask[0], DETECTOR
         else:
             (xyxy, mask), how = foreground(image), WHOLE
-        probs = one_hot(type_hint) if type_hint else self._told_type(image, xyxy, chosen)
-        return Located(probs, xyxy, mask, how)
+        return Located(self._told_type(image, xyxy, chosen, type_hint), xyxy, mask, how)
 
     def _threshold(self, type_hint: str | None) -> float:
         return min(_HINTED_SCORE, self._detector.threshold) if type_hint else self._detector.threshold
 
-    def _told_type(self, image: NDArray[np.uint8], xyxy: NDArray[np.float32], chosen: Garments) -> NDArray[np.float32]:
-        """(T,) by detector and classifier together, by the classifier alone where nothing was detected."""
-        if len(chosen):
+    def _told_type(
+        self, image: NDArray[np.uint8], xyxy: NDArray[np.float32], chosen: Garments, type_hint: str | None
+    ) -> NDArray[np.float32]:
+        """(T,) by detector and classifier together; by the classifier alone where the detector had no free choice."""
+        if len(chosen) and not type_hint:
             return (self._classifier(image, chosen) if self._classifier else chosen).type_probs[0]
         if self._classifier:
             return self._classifier.probs(image, xyxy[None])[0]
-        return np.full(len(TYPES), 1 / len(TYPES), np.float32)
+        return one_hot(type_hint) if type_hint else np.full(len(TYPES), 1 / len(TYPES), np.float32)
 
 
 def one_hot(type_name: str) -> NDArray[np.float32]:

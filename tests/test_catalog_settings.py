@@ -10,6 +10,7 @@ import pytest
 
 from matcher.bundle import sha256_of
 from matcher.catalog.catalog import Catalog
+from matcher.catalog.check import check
 from matcher.catalog.filters import Filters
 from matcher.catalog.settings import Settings
 from matcher.catalog.writer import CatalogWriter
@@ -69,7 +70,7 @@ def test_settings_are_kept_with_the_catalogue(tmp_path: Path) -> None:
 def test_the_format_before_is_read(tmp_path: Path) -> None:
     folder = write_catalog(tmp_path / "c", random_entries(1, 5)) / "gen-000001"
     table = sqlite3.connect(folder / "products.sqlite")
-    table.executescript("ALTER TABLE product DROP COLUMN age_group; VACUUM")
+    table.executescript("ALTER TABLE product DROP COLUMN age_group; ALTER TABLE vector DROP COLUMN own; VACUUM")
     table.close()
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["settings"]
@@ -78,6 +79,7 @@ def test_the_format_before_is_read(tmp_path: Path) -> None:
     catalog = Catalog.load(tmp_path / "c")
     assert catalog.products(range(5)) == [product for product, _ in random_entries(1, 5)]
     assert catalog.settings == Settings()
+    assert [len(catalog.reconstruct(row)) for row in range(5)] == [1] * 5 and not check(tmp_path / "c").problems
 
 
 def test_age_groups_can_be_filtered(tmp_path: Path) -> None:

@@ -97,11 +97,6 @@ def run(shop: Path, out: Path, bundle: Bundle, describer: BundleDescriber | Coun
     return build(open_feed(shop).read(), out, bundle, describer)
 
 
-def one_hot(name: str) -> NDArray[np.float32]:
-    """(T,) certain of a type."""
-    return np.eye(len(TYPES), dtype=np.float32)[TYPE_IDS[name]]
-
-
 def test_good_rows_are_indexed_and_bad_ones_listed(
     shop: Path, tmp_path: Path, bundle: Bundle, describer: BundleDescriber
 ) -> None:
@@ -137,7 +132,7 @@ def test_where_the_garment_was_found_is_recorded(
     origins = catalog.snapshot().table.origins(catalog.row_of("shirt"))
     assert [(one.image, one.localised) for one in origins] == [("tops.png", DETECTOR), ("tops-back.png", DETECTOR)]
     np.testing.assert_allclose(origins[0].xyxy, BOX, atol=3)
-    np.testing.assert_array_equal(origins[0].type_probs, one_hot("tops"))
+    assert origins[0].type_probs.argmax() == TYPE_IDS["tops"] and 0.5 < origins[0].type_probs.max() < 1
     assert catalog.info()["localised"] == {DETECTOR: 3, WHOLE: 1}
 
 
@@ -335,14 +330,14 @@ class TestDescribe:
         found = describer.describe(paint(SIZE, self.SCENE), asked)
         np.testing.assert_allclose(found.xyxy, self.SCENE[taken], atol=3)
         assert found.localised == DETECTOR
-        assert TYPES[int(found.type_probs.argmax())] == (asked or taken)
+        assert TYPES[int(found.type_probs.argmax())] == taken  # what it looks like, whatever was asked for
         alone = describer.describe(paint(SIZE, {taken: self.SCENE[taken]}), taken)
         np.testing.assert_allclose(found.embedding, alone.embedding, atol=0.02)
 
     def test_a_type_that_is_not_there_takes_the_whole(self, describer: BundleDescriber) -> None:
         found = describer.describe(paint(SIZE, self.SCENE), "eyewear")
         assert found.localised == WHOLE
-        np.testing.assert_array_equal(found.type_probs, one_hot("eyewear"))
+        assert TYPES[int(found.type_probs.argmax())] != "eyewear"  # the shop says so, the picture does not
         assert abs(np.linalg.norm(found.embedding) - 1) < 1e-5
 
     def test_an_unknown_thing_on_a_plain_ground_is_cut_out(self, describer: BundleDescriber) -> None:

@@ -80,18 +80,23 @@ def _file_problems(generation: Generation) -> Iterator[str]:
 
 def _count_problems(generation: Generation) -> Iterator[str]:
     manifest = generation.manifest
-    total = sum(len(sub.owners) for sub in generation.types.values())
+    listed = {name: generation.table.count_listed(name) for name in generation.types}
+    total = sum(len(sub.owners) - listed[name] for name, sub in generation.types.items())
     if total != manifest.vectors:
         yield f"there are {total} vectors, the manifest says {manifest.vectors}"
     owners = [sub.owners for sub in generation.types.values()]
     covered = np.zeros(len(generation), bool)
     for name, sub in generation.types.items():
         products = np.unique(sub.owners)
-        covered[products] = True
-        if len(products) != manifest.types[name]["products"]:
-            yield f"{name}: there are {len(products)} products, the manifest says {manifest.types[name]['products']}"
-        wrong = [row for row in products.tolist() if generation.product(row).type != name]
-        if wrong:
+        own = [row for row in products.tolist() if generation.product(row).type == name]
+        covered[own] = True
+        says = manifest.types[name]
+        if len(own) != says["products"]:
+            yield f"{name}: there are {len(own)} products, the manifest says {says['products']}"
+        if listed[name] != says.get("listed", 0):
+            yield f"{name}: {listed[name]} vectors of other types, the manifest says {says.get('listed', 0)}"
+        wrong = set(products.tolist()) - set(own)
+        if wrong and not listed[name]:
             yield f"{name}: {len(wrong)} products are of another type in the product table"
     if owners and not covered.all():
         yield f"{np.count_nonzero(~covered)} products have no vector"

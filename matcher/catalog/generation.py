@@ -15,7 +15,7 @@ from matcher.catalog.filters import Filters
 from matcher.catalog.kinds import kind_of, read_index
 from matcher.catalog.manifest import NAME as MANIFEST
 from matcher.catalog.manifest import Manifest, read_manifest, verify_file
-from matcher.catalog.subindex import SubIndex, nothing
+from matcher.catalog.subindex import SubIndex, best_of_each, nothing
 from matcher.catalog.table import Table
 from matcher.errors import CatalogError
 from matcher.taxonomy import TYPES
@@ -123,7 +123,7 @@ def _load_type(folder: Path, manifest: Manifest, table: Table, name: str) -> Sub
     try:
         section = manifest.types[name]
         index = read_index(verify_file(folder, manifest, section["file"]))
-        count = section["vectors"]
+        count = section["vectors"] + section.get("listed", 0)
     except (KeyError, TypeError):
         raise CatalogError(f"the manifest of {folder} is damaged at {name}; rebuild the catalogue") from None
     kind, owners = kind_of(manifest.kind), table.owners(name)
@@ -144,6 +144,4 @@ def _top(probs: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
 def _merge(found: list[tuple[NDArray, NDArray]], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     rows = np.concatenate([rows for rows, _ in found], 1)
     scores = np.concatenate([scores for _, scores in found], 1)
-    # "None" sorts after every product, also after one whose score is -1; equal scores are ordered by row.
-    order = np.lexsort((rows, -scores, rows < 0), axis=1)[:, :k]
-    return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
+    return best_of_each(rows, np.where(rows >= 0, scores, -np.inf), k)  # a product may be found under two types

@@ -11,9 +11,10 @@ from matcher.bundle import sha256_of
 from matcher.catalog.settings import Settings
 from matcher.errors import CatalogError, InputError
 
-# 1: products without an age group, no settings. It is read; what is written anew is of the newest format.
-FORMAT = 2
-READABLE = (1, 2)
+# 1: products without an age group, no settings. 2: every vector in the sub-index of its product's type alone.
+# Both are read; what is written anew is of the newest format.
+FORMAT = 3
+READABLE = (1, 2, 3)
 NAME = "manifest.json"
 _MAX_BYTES = 4 << 20
 _REQUIRED = {
@@ -40,8 +41,9 @@ class Manifest:
         dimension: length D of the vectors.
         kind: of the sub-indexes, e.g. "flat".
         products: how many.
-        vectors: how many, over all types.
-        types: type name -> {"file", "products", "vectors"}; types without products are left out.
+        vectors: how many, each counted once.
+        types: type name -> {"file", "products", "vectors", "listed"}: how many are of the type, and how many vectors of
+            other types' products are found there too (see `listing`); types with neither are left out.
         files: file name -> SHA-256.
         created: when, in UTC, ISO 8601.
         settings: the catalogue's, see `Settings`.

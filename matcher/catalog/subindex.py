@@ -81,12 +81,7 @@ class SubIndex:
         found = positions >= 0
         owners = np.where(found, self.owners[positions], np.iinfo(np.int64).max)
         exact = exact_scores(queries, self.kind.vectors(self.index, np.maximum(positions, 0)))
-        exact = np.where(found, exact, -np.inf).astype(np.float32)
-        order = np.lexsort((owners, -exact), axis=1)
-        owners, exact = np.take_along_axis(owners, order, 1), np.take_along_axis(exact, order, 1)
-        if self.most_vectors > 1:
-            owners, exact = _first_of_each(owners, exact)
-        return _padded(owners, exact, k)
+        return best_of_each(owners, np.where(found, exact, -np.inf).astype(np.float32), k)
 
 
 def exact_scores(queries: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -100,15 +95,31 @@ def nothing(count: int, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]
     return np.full((count, k), -1, np.int64), np.full((count, k), -1, np.float32)
 
 
-def _first_of_each(owners: NDArray[np.int64], scores: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Drop the later vectors of a product, row by row, and close the gaps; the end is filled with -inf."""
-    scores = scores.copy()
-    for row, owner in zip(scores, owners, strict=True):
-        repeated = np.ones(len(owner), bool)
-        repeated[np.unique(owner, return_index=True)[1]] = False
-        row[repeated] = -np.inf
-    order = np.argsort(-scores, axis=1, kind="stable")
-    return np.take_along_axis(owners, order, 1), np.take_along_axis(scores, order, 1)
+def best_of_each(
+    owners: NDArray[np.int64], scores: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The k best products of each row, each with the best of its scores; equal scores are ordered by product row.
+
+    Args:
+        owners: (N, C) product rows, in any order, with repetitions.
+        scores: (N, C) float32; -inf where there is no product.
+        k: products wanted.
+
+    Returns:
+        As `SubIndex.search`.
+    """
+    order = np.lexsort((owners, -scores), axis=1)
+    owners, scores = np.take_along_axis(owners, order, 1), np.take_along_axis(scores, order, 1)
+    # A stable sort by owner brings the later vectors of a product right behind its best one.
+    by_owner = np.argsort(owners, axis=1, kind="stable")
+    same = np.diff(np.take_along_axis(owners, by_owner, 1), axis=1) == 0
+    if same.any():
+        repeated = np.zeros(owners.shape, bool)
+        np.put_along_axis(repeated, by_owner[:, 1:], same, 1)
+        scores = np.where(repeated, -np.inf, scores).astype(np.float32)
+        order = np.argsort(-scores, axis=1, kind="stable")
+        owners, scores = np.take_along_axis(owners, order, 1), np.take_along_axis(scores, order, 1)
+    return _padded(owners, scores, k)
 
 
 def _padded(owners: NDArray[np.int64], scores: NDArray, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -1,7 +1,8 @@
 """The product table of a generation: a SQLite file, written once, then only read.
 
 `product.row` is the product's row number, which searches return. `vector` says, for each type, which product and
-which picture the vector at each position of that type's sub-index belongs to.
+which picture the vector at each position of that type's sub-index belongs to. `own` is 0 where the product is of
+another type and only looks like this one (see `listing`): its vector then stands in its own type's sub-index too.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
@@ -33,7 +34,7 @@ CREATE TABLE product (row INTEGER PRIMARY KEY,
     {", ".join(f"{name} {'REAL' if name == 'price' else 'TEXT NOT NULL'}" for name in _FIELDS)});
 CREATE TABLE vector (type INTEGER NOT NULL, position INTEGER NOT NULL, row INTEGER NOT NULL REFERENCES product,
     image TEXT NOT NULL, content TEXT NOT NULL, localised TEXT NOT NULL, x0 REAL, y0 REAL, x1 REAL, y1 REAL,
-    type_probs BLOB, PRIMARY KEY (type, position)) WITHOUT ROWID;
+    type_probs BLOB, own INTEGER NOT NULL, PRIMARY KEY (type, position)) WITHOUT ROWID;
 """
 # Indexes after the rows: filling a table that has none is several times faster.
 _INDEXES = """
@@ -71,12 +72,15 @@ class TableWriter:
         # A file that is thrown away when anything fails needs no journal; it is synced once, when it is complete.
         self._connection.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {_SCHEMA} BEGIN")
 
-    def add(self, row: int, product: Product, type_id: int, first: int, origins: Sequence[Origin]) -> None:
-        """Add a product and its vectors, which stand at positions first, first + 1, ... of the type's sub-index."""
+    def add(self, row: int, product: Product) -> None:
+        """Add a product."""
         values = [getattr(product, name) for name in _FIELDS]
         self._connection.execute(f"INSERT INTO product VALUES (?{', ?' * len(_FIELDS)})", [row, *values])
-        rows = [(type_id, first + i, row, *_origin_values(origin)) for i, origin in enumerate(origins)]
-        self._connection.executemany("INSERT INTO vector VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def add_vector(self, row: int, type_id: int, position: int, origin: Origin, own: bool = True) -> None:
+        """Say which product's vector stands at a position of a type's sub-index, and whether that is its own type."""
+        values = (type_id, position, row, *_origin_values(origin), int(own))
+        self._connection.execute(f"INSERT INTO vector VALUES (?{', ?' * (len(values) - 1)})", values)
 
     def close(self, finish: bool) -> None:
         """Close the file; with `finish`, after writing everything and the indexes."""
@@ -90,6 +94,11 @@ def _readable_columns(connection: sqlite3.Connection) -> str:
     """The columns of `Product` for SELECT; what an older format lacks is an empty text."""
     there = {name for _, name, *_ in connection.execute("PRAGMA table_info(product)")}
     return ", ".join(name if name in there else f"'' AS {name}" for name in _FIELDS)
+
+
+def _own_condition(connection: sqlite3.Connection) -> str:
+    """The condition for vectors in their own type's sub-index: all of them in a format without `own`."""
+    return "own" if any(name == "own" for _, name, *_ in connection.execute("PRAGMA table_info(vector)")) else "1"
 
 
 def _origin_values(origin: Origin) -> tuple[object, ...]:
@@ -131,6 +140,7 @@ class Table:
             self._connection.execute("PRAGMA trusted_schema=OFF")
             self._count = self._connection.execute("SELECT count(*) FROM product").fetchone()[0]
             self._columns = _readable_columns(self._connection)
+            self._own = _own_condition(self._connection)
         except sqlite3.Error as error:
             raise CatalogError(f"{path} cannot be read ({error}); rebuild the catalogue") from error
         self.product = lru_cache(maxsize=4096)(self._product)
@@ -191,14 +201,20 @@ class Table:
             raise CatalogError(f"{self._path} is inconsistent about {type_name}; rebuild the catalogue")
         return pairs[:, 1]
 
+    def count_listed(self, type_name: str) -> int:
+        """Vectors in a type's sub-index of products that are of another type."""
+        sql = f"SELECT count(*) FROM vector WHERE type = ? AND NOT {self._own}"
+        return self._query(sql, [TYPES.index(type_name)])[0][0]
+
     def places(self, row: int) -> list[tuple[str, int]]:
-        """(type name, position in that sub-index) of each vector of a product."""
-        found = self._query("SELECT type, position FROM vector WHERE row = ? ORDER BY type, position", [row])
+        """(type name, position in that sub-index) of each vector of a product, in the sub-index of its own type."""
+        sql = f"SELECT type, position FROM vector WHERE row = ? AND {self._own} ORDER BY type, position"
+        found = self._query(sql, [row])
         return [(TYPES[type_id], position) for type_id, position in found]
 
     def origins(self, row: int) -> list[Origin]:
         """Where each vector of a product came from, in the order of `places`."""
-        sql = f"SELECT {_ORIGIN} FROM vector WHERE row = ? ORDER BY type, position"
+        sql = f"SELECT {_ORIGIN} FROM vector WHERE row = ? AND {self._own} ORDER BY type, position"
         return [_origin(*values) for values in self._query(sql, [row])]
 
     def find_content(self, content: str) -> tuple[str, int, Origin] | None:
@@ -218,4 +234,5 @@ class Table:
 
     def localised(self) -> dict[str, int]:
         """How many vectors come from garments that were found, and how many from whole pictures."""
-        return dict(self._query("SELECT localised, count(*) FROM vector GROUP BY localised ORDER BY localised"))
+        sql = f"SELECT localised, count(*) FROM vector WHERE {self._own} GROUP BY localised ORDER BY localised"
+        return dict(self._query(sql))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from matcher.bundle import sha256_of
 from matcher.catalog import folder
 from matcher.catalog import table as product_table
 from matcher.catalog.kinds import kind_of, write_index
+from matcher.catalog.listing import also_listed
 from matcher.catalog.lock import WriterLock
 from matcher.catalog.manifest import Manifest, file_path, read_manifest, write_manifest
 from matcher.catalog.settings import Settings
@@ -71,7 +73,7 @@ class CatalogWriter:
             self._partial.chmod(0o755)  # mkdtemp makes it private, but other users may read a catalogue
             self._table: TableWriter | None = TableWriter(self._partial / product_table.NAME)
         self._vectors: dict[str, list[NDArray[np.float32]]] = {name: [] for name in TYPES}
-        self._vector_counts = dict.fromkeys(TYPES, 0)
+        self._own_counts = dict.fromkeys(TYPES, 0)
         self._product_counts = dict.fromkeys(TYPES, 0)
         self._ids: set[str] = set()
 
@@ -81,7 +83,8 @@ class CatalogWriter:
         Args:
             product: its id must be new and its type one of `taxonomy.TYPES`.
             embeddings: (M, D) or (D,), M > 0, finite and L2-normalised.
-            origins: where each vector came from; may be left out.
+            origins: where each vector came from; may be left out. What they say of the types that a picture looks
+                like decides under which other types the vector is found as well, see `listing`.
 
         Returns:
             The product's row.
@@ -91,15 +94,24 @@ class CatalogWriter:
         """
         vectors = np.atleast_2d(np.asarray(embeddings, np.float32))
         self._check(product, vectors, origins)
-        row, name = len(self._ids), product.type
+        row = len(self._ids)
         origins = origins or [Origin(product.image)] * len(vectors)
         with _disk_errors(self.path):
-            self._open_table().add(row, product, TYPE_IDS[name], self._vector_counts[name], origins)
+            self._open_table().add(row, product)
+            for vector, origin in zip(vectors.copy(), origins, strict=True):
+                self._put(row, product.type, vector, origin, own=True)
+                for other in also_listed(product.type, origin.type_probs):
+                    self._put(row, other, vector, origin, own=False)
         self._ids.add(product.id)
-        self._vectors[name].append(vectors.copy())
-        self._vector_counts[name] += len(vectors)
-        self._product_counts[name] += 1
+        self._own_counts[product.type] += len(vectors)
+        self._product_counts[product.type] += 1
         return row
+
+    def _put(self, row: int, type_name: str, vector: NDArray[np.float32], origin: Origin, own: bool) -> None:
+        """Enter a vector in a type's sub-index."""
+        place = self._vectors[type_name]
+        self._open_table().add_vector(row, TYPE_IDS[type_name], len(place), origin, own)
+        place.append(vector)
 
     def _check(self, product: Product, vectors: NDArray[np.float32], origins: Sequence[Origin]) -> None:
         dimension = self._manifest["dimension"]
@@ -139,8 +151,9 @@ class CatalogWriter:
             number = max([0, *folder.generations(self.path)]) + 1
             table.close(finish=True)
             self._table = None
+            types = self._types()
             self._write_indexes(partial)
-            _write_manifest(partial, self._finished_manifest(number, partial))
+            _write_manifest(partial, self._finished_manifest(number, types, partial))
             self._switch(partial, number)
             folder.prune(self.path, {folder.generation_name(number), previous.name if previous else ""})
         if before_release is not None:
@@ -157,23 +170,27 @@ class CatalogWriter:
 
     def _write_indexes(self, partial: Path) -> None:
         for name in self._used_types():
-            vectors = self._vectors.pop(name)
-            write_index(self._kind.build(np.concatenate(vectors)), partial / f"{name}.faiss")
+            vectors, self._vectors[name] = self._vectors[name], []
+            write_index(self._kind.build(np.stack(vectors)), partial / f"{name}.faiss")
 
     def _used_types(self) -> list[str]:
-        return [name for name in TYPES if self._product_counts[name]]
+        return [name for name in TYPES if self._vectors[name]]
 
-    def _finished_manifest(self, number: int, partial: Path) -> Manifest:
-        types = {
+    def _types(self) -> dict[str, dict[str, Any]]:
+        """What the manifest says of each type."""
+        return {
             name: {
                 "file": f"{name}.faiss",
                 "products": self._product_counts[name],
-                "vectors": self._vector_counts[name],
+                "vectors": self._own_counts[name],
+                "listed": len(self._vectors[name]) - self._own_counts[name],
             }
             for name in self._used_types()
         }
+
+    def _finished_manifest(self, number: int, types: dict[str, dict[str, Any]], partial: Path) -> Manifest:
         files = {path.name: sha256_of(path) for path in sorted(partial.iterdir())}
-        vectors = sum(self._vector_counts.values())
+        vectors = sum(self._own_counts.values())
         created = datetime.now(UTC).isoformat(timespec="seconds")
         return Manifest(
             generation=number,
