@@ -16,6 +16,8 @@ from training.data.garment_crops import DRAWN, PACKSHOT, TRYON, WORN, Garment
 _CANVAS = 160
 # How strongly a worn view still bends and relights what is on a person already; a single garment takes it all.
 _WORN_ALREADY = {WORN: 0.5, DRAWN: 0.5, TRYON: 0.3}
+# Half of the views come from a good camera: what always changes is never learnt, and colour is worth learning.
+_GOOD_CAMERA = (0.5, 0.5)  # share of the views, and how strong its faults are at most
 
 
 def shop_view(garment: Garment, rng: Generator, size: int, margin: float, family: str = BEND) -> View:
@@ -63,7 +65,9 @@ def worn_view(garment: Garment, scenery: Garment, rng: Generator, size: int, mar
     if kind != TRYON or rng.random() < 0.3:
         for _ in range(int(rng.choice(3, p=(0.45, 0.35, 0.2)))):
             image, mask = _hide(image, mask, scenery, rng)
-    return find(camera(image, rng, 1.0), mask, rng, size, margin, 1.0)
+    share, most = _GOOD_CAMERA
+    faults = rng.uniform(0, most) if rng.random() < share else 1.0
+    return find(camera(image, rng, faults), mask, rng, size, margin, 1.0)
 
 
 def _warped(garment: Garment, rng: Generator, family: str, strength: float) -> tuple[NDArray, NDArray]:
