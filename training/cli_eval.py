@@ -1,4 +1,4 @@
-"""`asworn eval detector|types|retrieval|video`: print a table, and write JSON where asked."""
+"""`asworn eval detector|types|retrieval|video|set|...`: print a table, and write JSON and a picture where asked."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
+from training.cli_eval_sets import attributes, landmarks, protocol, set_
 from training.evaluation.output import percent, print_table, progress, write_json
 
-app = typer.Typer(help="Measure the detector, the types, retrieval, or a whole video.", no_args_is_help=True)
+app = typer.Typer(
+    help="Measure the detector, types, retrieval, a video, or results on public sets.",
+    no_args_is_help=True,
+)
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the figures to this JSON file.")]
 BundleDir = Annotated[str | None, typer.Option("--bundle", help="Weights: a folder, or a packaged name.")]
 Threads = Annotated[int, typer.Option("--threads", min=0, help="Threads of each model; 0 = all cores.")]
+Drawing = Annotated[Path | None, typer.Option("--picture", help="Also draw the figures: .png or .jpg.")]
 CatalogDir = Annotated[Path, typer.Option("--catalog", help="The catalogue that is searched.")]
 
 
@@ -26,6 +31,7 @@ def detector(
     foreign: Annotated[str, typer.Option("--detector", help="In place of the bundle's: yolo:FILE, rfdetr:FILE.")] = "",
     classes: Annotated[str, typer.Option(help="TOML file: which of its classes are which types.")] = "",
     threads: Threads = 0,
+    picture: Drawing = None,
     json_file: JsonFile = None,
 ) -> None:
     """Average precision of boxes (and masks, if the file has them) on a COCO file."""
@@ -34,12 +40,17 @@ def detector(
     from training.evaluation.coco_eval import evaluate_detector
 
     model = Detector(with_detector(_bundle(bundle), foreign, classes), runtime=_runtime(threads))
-    result = evaluate_detector(model, images, annotations, min_score, progress)
+    curves: dict[str, Any] = {}
+    result = evaluate_detector(model, images, annotations, min_score, progress, curves)
     kinds = [(name, result[name]) for name in ("box", "mask") if result[name]]
     rows = [(name, *(percent(figures[metric]) for metric in figures)) for name, figures in kinds]
     print_table(f"Detector on {result['photos']} photos", ("", "AP", "AP50", "AP75"), rows)
     per_type = [(name, percent(figures["AP50"])) for name, figures in result["per_type"].items()]
     print_table("Boxes by type", ("type", "AP50"), per_type)
+    if picture is not None:
+        from training.evaluation.plots import curves as draw
+
+        _save(picture, draw(curves, "Boxes at IoU 0.5", "recall", "precision"))
     _finish(result, json_file, f"{result['ms_per_photo']} ms for one photo (median)")
 
 
@@ -49,17 +60,43 @@ def types(
     by: Annotated[str, typer.Option(help="whole (picture, classifier alone), pipeline or detector.")] = "whole",
     bundle: BundleDir = None,
     threads: Threads = 0,
+    calibrated: Annotated[
+        bool, typer.Option("--calibration", help="Also top-3 and top-5, calibration and confusion.")
+    ] = False,
+    picture: Annotated[Path | None, typer.Option("--picture", help="Draw which types are mistaken for which.")] = None,
+    reliability: Annotated[Path | None, typer.Option("--reliability", help="Draw how far the scores hold.")] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Accuracy of the garment types on pictures that show one garment each."""
     from training.evaluation.type_views import type_view
     from training.evaluation.types_eval import evaluate_types
 
-    result = evaluate_types(type_view(by, _bundle(bundle), _runtime(threads)), images, progress)
+    answers: list[Any] = []
+    result = evaluate_types(type_view(by, _bundle(bundle), _runtime(threads)), images, progress, answers)
     rows = [("all", result), *result["per_type"].items()]
     table = [(name, r["photos"], percent(r["top1"]), percent(r["top2"])) for name, r in rows]
     print_table("Types", ("type", "photos", "top-1", "top-2"), table)
+    if calibrated or picture is not None or reliability is not None:
+        result |= _more_about_types(answers, picture, reliability)
     _finish(result, json_file)
+
+
+def _more_about_types(answers: list[Any], picture: Path | None, reliability: Path | None) -> dict[str, Any]:
+    import numpy as np
+
+    from training.evaluation.plots import confusion_picture
+    from training.evaluation.plots import reliability as draw_reliability
+    from training.evaluation.types_report import types_report
+
+    more = types_report(answers)
+    found = more["calibration"]
+    tops = ", ".join(f"top-{name[3:]} {percent(value)}" for name, value in more["top"].items())
+    typer.echo(f"{tops}; calibration error {percent(found['ece'])}, Brier score {found['brier']:.3f}")
+    if picture is not None:
+        _save(picture, confusion_picture(np.array(more["confusion"]), more["types"], "Types"))
+    if reliability is not None:
+        _save(reliability, draw_reliability(found["table"], found["ece"]))
+    return more
 
 
 @app.command()
@@ -112,6 +149,17 @@ def video(
     row = [result[name] if name in names[:2] else percent(result[name]) for name in names]
     print_table(f"Products in {file.name}", names, [row])
     _finish(result, json_file)
+
+
+app.command("set")(set_)
+for _command in (protocol, attributes, landmarks):
+    app.command()(_command)
+
+
+def _save(path: Path, image: Any) -> None:
+    from training.evaluation.plots import save
+
+    typer.echo(save(path, image))
 
 
 def _bundle(folder: str | None) -> Any:

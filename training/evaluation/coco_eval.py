@@ -36,8 +36,17 @@ class Candidates(Protocol):
         ...
 
 
+# Type to (recalls, precisions) at IoU 0.5.
+Curves = dict[str, tuple[list[float], list[float]]]
+
+
 def evaluate_detector(
-    detector: Candidates, images: Path, annotations: Path, threshold: float, progress: Progress
+    detector: Candidates,
+    images: Path,
+    annotations: Path,
+    threshold: float,
+    progress: Progress,
+    curves: Curves | None = None,
 ) -> dict[str, Any]:
     """Run a detector over the photos of a COCO file and score it.
 
@@ -47,6 +56,7 @@ def evaluate_detector(
         annotations: the COCO file.
         threshold: candidates less likely than this are not asked for.
         progress: wraps the list of photos and shows how far it is.
+        curves: gets precision over recall of the boxes of each type, if given.
 
     Returns:
         {"photos", "box", "mask" (None without masks in the file), "per_type", "ms_per_photo"}; `ms_per_photo` is
@@ -64,15 +74,16 @@ def evaluate_detector(
         garments = detector.candidates(pixels, threshold)
         times.append(time.perf_counter() - start)
         found[image["id"]] = _to_file_size(garments, pixels, image)
-    return {**score(truth, found), "ms_per_photo": round(1000 * statistics.median(times), 2)}
+    return {**score(truth, found, curves), "ms_per_photo": round(1000 * statistics.median(times), 2)}
 
 
-def score(truth: CocoTruth, found: Mapping[Any, Garments]) -> dict[str, Any]:
+def score(truth: CocoTruth, found: Mapping[Any, Garments], curves: Curves | None = None) -> dict[str, Any]:
     """Average precision of candidates.
 
     Args:
         truth: the garments; every photo has its size.
         found: photo id to candidates, boxes in the photo's pixels.
+        curves: gets precision over recall of the boxes of each type, if given.
 
     Returns:
         {"photos", "box": {AP, AP50, AP75}, "mask": the same or None, "per_type": {type: {"AP50"}}}, fractions of 1;
@@ -81,7 +92,7 @@ def score(truth: CocoTruth, found: Mapping[Any, Garments]) -> dict[str, Any]:
     masks = truth.masks and all(g.has("mask") for g in found.values())
     sizes = {image["id"]: (image["width"], image["height"]) for image in truth.images}
     rows = [row for id_, garments in found.items() for row in _results(id_, garments, sizes[id_], masks)]
-    box, per_type = _average_precision(truth, rows, "bbox")
+    box, per_type = _average_precision(truth, rows, "bbox", curves)
     return {
         "photos": len(truth.images),
         "box": box,
@@ -123,7 +134,7 @@ def _results(image_id: Any, garments: Garments, size: tuple[int, int], masks: bo
 
 
 def _average_precision(
-    truth: CocoTruth, rows: list[dict[str, Any]], kind: str
+    truth: CocoTruth, rows: list[dict[str, Any]], kind: str, curves: Curves | None = None
 ) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
     numbered = [{"id": i, **row} for i, row in enumerate(rows, 1)]
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
@@ -133,6 +144,9 @@ def _average_precision(
     # (IoU threshold, recall, type, size range, limit of detections); -1 where a type does not occur in the truth.
     precision = judge.eval["precision"][:, :, :, 0, -1]
     occurs = [k for k in range(len(TYPES)) if precision[0, 0, k] > -1]
+    if curves is not None:
+        recalls = judge.params.recThrs.tolist()
+        curves.update({TYPES[k]: (recalls, precision[0, :, k].tolist()) for k in occurs})
     means = [float(precision[index][..., occurs].mean()) for index in (slice(None), 0, 5)]
     per_type = {TYPES[k]: {"AP50": round(float(precision[0, :, k].mean()), 4)} for k in occurs}
     return {name: round(mean, 4) for name, mean in zip(METRICS, means, strict=True)}, per_type

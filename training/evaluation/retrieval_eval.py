@@ -68,6 +68,12 @@ class Describer:
         rows = [best_garment(sure) if box is None else at_box(all_found, box) for box in boxes]
         return [None if row is None else self._describe(image, found, row) for row in rows]
 
+    def everything(self, image: NDArray[np.uint8]) -> Garments:
+        """All garments of a picture (H, W, 3) uint8 BGR that the detector is sure of, with embeddings."""
+        found = self.detector.propose(image)
+        rows = self.detector.select(found)
+        return self._describe(image, found, rows) if len(rows) else rows
+
     def _describe(self, image: NDArray[np.uint8], found: Proposals, row: Garments) -> Garments:
         typed = self.classifier(image, row)
         return self.embedder(image, self.detector.add_masks(found, typed))

@@ -19,13 +19,16 @@ LEGGINGS, PANTS = TYPE_IDS["leggings"], TYPE_IDS["pants"]
 TypeOf = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-def evaluate_types(probs: TypeOf, images: Path, progress: Progress) -> dict[str, Any]:
+def evaluate_types(
+    probs: TypeOf, images: Path, progress: Progress, answers: list[tuple[NDArray[np.float32], int]] | None = None
+) -> dict[str, Any]:
     """Compare the likeliest types of pictures with the folders they are in.
 
     Args:
         probs: picture (H, W, 3) uint8 BGR -> (T,) probabilities of `taxonomy.TYPES`.
         images: has a folder for each type; several folders may mean one type (dress and gown).
         progress: wraps the list of pictures.
+        answers: gets the probabilities and the right type of every picture, if given.
 
     Returns:
         {"photos", "top1", "top2", "per_type": {type: {"photos", "top1", "top2"}}}, fractions of 1.
@@ -35,8 +38,10 @@ def evaluate_types(probs: TypeOf, images: Path, progress: Progress) -> dict[str,
     """
     pictures = list_pictures(images)
     candidates = sorted({type_id for _, type_id in pictures})
-    ranks = [(t, rank(probs(read_image(path)), t, candidates)) for path, t in progress(pictures, "photos")]
-    return summarise(ranks)
+    answers = [] if answers is None else answers
+    for path, type_id in progress(pictures, "photos"):
+        answers.append((probs(read_image(path)), type_id))
+    return summarise([(type_id, rank(answer, type_id, candidates)) for answer, type_id in answers])
 
 
 def list_pictures(images: Path) -> list[tuple[Path, int]]:
