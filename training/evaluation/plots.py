@@ -17,6 +17,7 @@ Image = NDArray[np.uint8]
 _INK, _PALE, _RIGHT, _WRONG = (60, 50, 40), (225, 225, 225), (90, 160, 40), (60, 60, 210)
 # Colours that people who see few colours can tell apart (Okabe and Ito), BGR.
 _COLOURS = ((178, 114, 0), (0, 94, 213), (115, 158, 0), (167, 121, 204), (0, 159, 230), (233, 180, 86), (66, 228, 240))
+_COLOURS += ((120, 40, 90), (80, 80, 80), (40, 80, 120), (150, 150, 60))
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SIDE, _LEFT, _TOP, _RIGHT_PAD, _BOTTOM = 420, 64, 40, 210, 52
 
