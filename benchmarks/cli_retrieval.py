@@ -46,7 +46,7 @@ def try_on_command(
     typer.echo(
         f"{result['products']} products and {result['gallery'] - result['products']} distractors, "
         f"{result['queries']} queries; not found by the detector {percent(result['undetected'])}, "
-        f"right type not among the first two {percent(result['type_missed'])}"
+        f"not listed under the first two types {percent(result['type_missed'])}"
     )
     save("try_on_quick" if quick else "try_on", result, results)
 
@@ -133,5 +133,5 @@ def clips_command(
             for name, one in result[key].items()
         ]
         print_table(f"{title}, at the pipeline's boxes and masks", ("", *COLUMNS, "queries"), rows)
-    typer.echo(f"single frames whose right type is not among the first two: {percent(result['type_missed'])}")
+    typer.echo(f"single frames whose product is not listed under the first two types: {percent(result['type_missed'])}")
     save("clips_quick" if quick else "clips", result, results)

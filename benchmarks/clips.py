@@ -20,12 +20,13 @@ from benchmarks.clip_views import ClipView, Seen, Watcher, own_tracks
 from benchmarks.datasets import TruthClip, data_folder, truth_clips
 from benchmarks.entrants import HISTOGRAM, Entrant
 from benchmarks.items import Item, ItemList
-from benchmarks.located import Kept, joined
-from benchmarks.recall import Task, allowed_types, rivals_of
-from benchmarks.try_on import DISTRACTORS, QUICK_DISTRACTORS, TOP_TYPES, distractor_list, judge
+from benchmarks.located import Kept
+from benchmarks.recall import Task, allowed_types, found_under, rivals_of
+from benchmarks.try_on import DISTRACTORS, QUICK_DISTRACTORS, TOP_TYPES, distractor_list, judge, shown_gallery
 from benchmarks.vectors import Vectors
 from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
+from matcher.catalog.table import Origin
 from matcher.catalog.writer import CatalogWriter
 from matcher.config import load_pipeline_config
 from matcher.pipeline import Pipeline
@@ -44,14 +45,21 @@ class Gallery:
     Attributes:
         names: of all products.
         types: (G,) type ids.
+        looks: (G, T) types that their pictures look like.
         vectors: of every entrant.
         products: how many come first.
     """
 
     names: list[str]
     types: NDArray[np.int64]
+    looks: NDArray[np.float32]
     vectors: Vectors
     products: int
+
+    @property
+    def under(self) -> NDArray[np.bool_]:
+        """(G, T) under which types each product is found."""
+        return found_under(self.types, self.looks)
 
 
 def clips(
@@ -69,8 +77,8 @@ def clips(
 
     Returns:
         {"products", "gallery", "tracks": as from `_tracks`, "type_missed": share of the single frames in which the
-        right type is not among the likeliest two, "views": {name: figures of single frames}, "track_means": {name:
-        figures of each track's mean vector}}; figures as from `benchmarks.recall.figures`.
+        product is not listed under the likeliest two types, "views": {name: figures of single frames}, "track_means":
+        {name: figures of each track's mean vector}}; figures as from `benchmarks.recall.figures`.
 
     Raises:
         InputError: there is no data.
@@ -109,9 +117,9 @@ def _gallery(
     own = _products(data)
     others = distractor_list(data, cache, QUICK_DISTRACTORS if quick else DISTRACTORS, workers, progress)
     kept = Kept(entrants, bundle, cache, workers, progress)
-    vectors = joined(kept.shown(own)[1], kept.shown(others)[1])
+    looks, vectors = shown_gallery(kept, own, others)
     names = [item.identity for item in (*own, *others)]
-    return Gallery(names, np.concatenate([own.types, others.types]), vectors, len(own))
+    return Gallery(names, np.concatenate([own.types, others.types]), looks, vectors, len(own))
 
 
 def _products(data: Path) -> ItemList:
@@ -131,7 +139,8 @@ def _pipeline(folder: Path, gallery: Gallery, start: int, own: Entrant, bundle: 
     vectors = gallery.vectors[own.name]
     with CatalogWriter(folder, vectors.shape[1], bundle.embedder_hash, bundle.name) as writer:
         for row in range(start, len(gallery.names)):
-            writer.add(Product(gallery.names[row], type=TYPES[gallery.types[row]]), vectors[row])
+            origin = Origin(type_probs=gallery.looks[row])
+            writer.add(Product(gallery.names[row], type=TYPES[gallery.types[row]]), vectors[row], [origin])
         writer.commit()
     settings = replace(load_pipeline_config("file.toml"), threads=workers)
     return Pipeline(settings, Catalog.load(folder, bundle.embedder_hash), bundle)
@@ -171,9 +180,9 @@ def _tracks(seen: Iterable[Seen]) -> dict[str, Any]:
 
 
 def type_missed(views: Sequence[ClipView], gallery: Gallery) -> float:
-    """Share of the views in which the product's type is not searched."""
-    kinds = {name: int(kind) for name, kind in zip(gallery.names, gallery.types, strict=True)}
-    return _share(np.array([kinds[v.product] not in np.argsort(-v.type_probs)[:TOP_TYPES] for v in views], bool))
+    """Share of the views in which the product is not listed under the types that are searched."""
+    under = dict(zip(gallery.names, gallery.under, strict=True))
+    return _share(np.array([not under[v.product][np.argsort(-v.type_probs)[:TOP_TYPES]].any() for v in views], bool))
 
 
 def _figures(views: Sequence[ClipView], entrants: Sequence[Entrant], gallery: Gallery) -> dict[str, Any]:
@@ -181,7 +190,7 @@ def _figures(views: Sequence[ClipView], entrants: Sequence[Entrant], gallery: Ga
     own = np.array([rows[view.product] for view in views], np.int64)
     probs = np.array([view.type_probs for view in views], np.float32).reshape(-1, len(TYPES))
     rivals = rivals_of(own, gallery.vectors[HISTOGRAM], gallery.types)
-    allowed = allowed_types(probs, gallery.types, TOP_TYPES)
+    allowed = allowed_types(probs, gallery.under, TOP_TYPES)
     task = Task(own, allowed, np.ones(len(own), bool), rivals, {})
     queries = {one.name: np.array([view.vectors[one.name] for view in views]) for one in entrants}
     return judge(entrants, queries, gallery.vectors, task) if len(own) else {}

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.catalog.listing import also_listed
 from matcher.stages.settle import Thresholds, settle_single
-from matcher.taxonomy import TYPES
+from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import EXACT, Garments
 
 TOPS = (1, 5, 20)
@@ -36,12 +37,20 @@ class Task:
     groups: dict[str, NDArray[np.bool_]]
 
 
-def allowed_types(type_probs: NDArray[np.float32], gallery_types: NDArray[np.int64], top: int) -> NDArray[np.bool_]:
-    """(Q, G) whether a product is of one of the `top` likeliest types of a query, none of probability 0."""
+def found_under(types: NDArray[np.int64], type_probs: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(G, T) under which types a catalogue lists products of these types (G,) whose pictures look like (G, T)."""
+    result = np.zeros(type_probs.shape, bool)
+    for row, (own, probs) in enumerate(zip(types, type_probs, strict=True)):
+        result[row, [own, *(TYPE_IDS[name] for name in also_listed(TYPES[own], probs))]] = True
+    return result
+
+
+def allowed_types(type_probs: NDArray[np.float32], under: NDArray[np.bool_], top: int) -> NDArray[np.bool_]:
+    """(Q, G) whether a product is found under one of the `top` likeliest types of a query, none of probability 0."""
     order = np.argsort(-type_probs, axis=1, kind="stable")[:, :top]
     chosen = np.zeros(type_probs.shape, bool)
     np.put_along_axis(chosen, order, True, 1)
-    return (chosen & (type_probs > 0))[:, gallery_types]
+    return ((chosen & (type_probs > 0)).astype(np.float32) @ under.T.astype(np.float32)) > 0
 
 
 def rivals_of(own: NDArray[np.int64], colours: NDArray[np.float32], types: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ from benchmarks.entrants import HISTOGRAM, Entrant
 from benchmarks.gallery import distractors, products
 from benchmarks.items import ItemList, stored
 from benchmarks.located import Kept, joined
-from benchmarks.recall import Task, allowed_types, figures, rivals_of
+from benchmarks.recall import Task, allowed_types, figures, found_under, rivals_of
 from benchmarks.vectors import Vectors
 from benchmarks.worn import worn_items
 from matcher.bundle import Bundle
@@ -72,7 +72,7 @@ def try_on(
     Returns:
         {"products", "gallery", "queries", "undetected", "type_missed", "given": {name: figures}, "found": {name:
         figures}}; figures as from `benchmarks.recall.figures`. `undetected` and `type_missed` are shares of the
-        queries: the detector did not find the garment, or the right type was not among the likeliest two.
+        queries: the detector did not find the garment, or its product is not listed under the likeliest two types.
 
     Raises:
         InputError: there is no data.
@@ -80,10 +80,10 @@ def try_on(
     shop = make_shop(data_folder(), cache, quick, workers, progress)
     kept = Kept(entrants, bundle, cache, workers, progress)
     given = joined(kept.given(shop.products), kept.given(shop.distractors))
-    shown = joined(kept.shown(shop.products)[1], kept.shown(shop.distractors)[1])
+    places, shown = shown_gallery(kept, shop.products, shop.distractors)
     seen, worn = kept.worn(shop.queries)
     rivals = rivals_of(shop.own, given[HISTOGRAM], shop.types)
-    filtered = allowed_types(seen.type_probs, shop.types, TOP_TYPES)
+    filtered = allowed_types(seen.type_probs, found_under(shop.types, places), TOP_TYPES)
     everything, all_found = np.ones_like(filtered), np.ones_like(seen.found)
     easy = Task(shop.own, everything, all_found, rivals, _groups(shop))
     real = replace(easy, allowed=filtered, found=seen.found)
@@ -112,6 +112,12 @@ def distractor_list(data: Path, cache: Path, count: int, workers: int = 1, progr
     """The distractors; the list is kept in the cache."""
     path = cache / f"distractors-{_LISTS}-{count}.json"
     return stored(path, data, lambda: progress(distractors(data, count, workers), "distractors", count))
+
+
+def shown_gallery(kept: Kept, own: ItemList, others: ItemList) -> tuple[NDArray[np.float32], Vectors]:
+    """What products and distractors look like as the indexer finds them, types (G, T), and their vectors by name."""
+    (places, vectors), (other_places, other_vectors) = kept.shown(own), kept.shown(others)
+    return np.concatenate([places.type_probs, other_places.type_probs]), joined(vectors, other_vectors)
 
 
 def judge(entrants: Sequence[Entrant], queries: Vectors, gallery: Vectors, task: Task) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from benchmarks.items import Item, ItemList, View, item_of, stored
 from benchmarks.located import Kept
 from benchmarks.parallel import ordered
 from benchmarks.places import Finder, Places
-from benchmarks.recall import Task, allowed_types, figures, hard_ranks, ranks, rivals_of
+from benchmarks.recall import Task, allowed_types, figures, found_under, hard_ranks, ranks, rivals_of
 from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
 from matcher.config import PipelineConfig, TrackConfig
@@ -37,7 +37,7 @@ from training.evaluation.video_truth import Interval
 
 # pycocotools' own, with the newest NumPy.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
-TOPS, PANTS, BAGS = (TYPE_IDS[name] for name in ("tops", "pants", "bags"))
+TOPS, PANTS, BAGS, OUTERWEAR = (TYPE_IDS[name] for name in ("tops", "pants", "bags", "outerwear"))
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +100,10 @@ def test_only_the_likeliest_possible_types_are_searched() -> None:
     probs = np.zeros((2, len(TYPES)), np.float32)
     probs[0, [TOPS, PANTS, BAGS]] = 0.2, 0.5, 0.3
     probs[1, TOPS] = 1
-    allowed = allowed_types(probs, np.array([TOPS, PANTS, BAGS]), 2)
-    assert allowed.tolist() == [[False, True, True], [True, False, False]]
+    types, looks = np.array([TOPS, PANTS, BAGS, OUTERWEAR]), np.zeros((4, len(TYPES)), np.float32)
+    looks[:, TOPS] = 0.5  # a top for all that the models know: so is the coat, but no trousers and no bag
+    allowed = allowed_types(probs, found_under(types, looks), 2)
+    assert allowed.tolist() == [[False, True, True, False], [True, False, False, True]]
 
 
 def test_rivals_are_of_the_type_and_nearest_in_colour_first() -> None:
@@ -276,7 +278,8 @@ def test_moments_that_the_truth_leaves_out_are_not_embedded(bundle: Bundle, tmp_
 
 
 def test_views_whose_type_is_not_searched_are_counted() -> None:
-    gallery = Gallery(["shirt", "bag"], np.array([TOPS, BAGS]), {}, 2)
+    looks = np.zeros((2, len(TYPES)), np.float32)
+    gallery = Gallery(["shirt", "bag"], np.array([TOPS, BAGS]), looks, {}, 2)
     probs = np.zeros(len(TYPES), np.float32)
     probs[[TOPS, PANTS]] = 0.7, 0.3
     views = [ClipView(name, 1, probs, {}) for name in ("shirt", "bag", "shirt", "shirt")]
