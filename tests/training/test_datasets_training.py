@@ -20,7 +20,7 @@ from training.data.garment_crops import FLAT, TRAIN, TRYON, VALIDATION, WORN
 from training.data.records import tight_boxes
 from training.datasets.annotated import AnnotatedSet, open_index
 from training.datasets.garments import open_set_garments
-from training.datasets.index import PictureIndex
+from training.datasets.index import PictureIndex, trainable
 from training.datasets.registry import SETS, open_set
 from training.datasets.report import Report
 from training.detector.batches import Batches
@@ -85,6 +85,23 @@ def test_pictures_for_the_detector(root: Path, tmp_path: Path) -> None:
     assert square[0].image.shape == (51, 51, 3)
     limited = AnnotatedSet(open_index("deepfashion2", root, TRAIN, tmp_path, 5), HEIGHT)
     assert len(limited) == 5
+
+
+def test_a_cache_of_another_folder_is_not_taken_for_this_one(root: Path, tmp_path: Path) -> None:
+    open_index("deepfashion2", root, TRAIN, tmp_path)
+    other = published.deepfashion2(tmp_path / "other", pairs=1)
+    with pytest.raises(ConfigError, match="set data.cache to a folder for"):
+        open_index("deepfashion2", other, TRAIN, tmp_path)
+
+
+def test_what_an_index_says_of_garments_is_what_their_pictures_hold(tmp_path: Path) -> None:
+    for name in ("street2shop", "movingfashion", "fashionpedia"):
+        index = open_index(name, published.WRITERS[name](tmp_path / name), TRAIN, tmp_path)
+        for i, garments in enumerate(index.garments):
+            assert garments == [(g.type_id, g.segmentation is not None) for g in trainable(index[i])]
+    assert not any(
+        index.garments[0] for index in [open_index("movingfashion", tmp_path / "movingfashion", TRAIN, tmp_path)]
+    )
 
 
 def test_boxes_alone_become_masks_only_when_asked_to(tmp_path: Path) -> None:

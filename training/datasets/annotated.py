@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import cv2
@@ -12,9 +12,9 @@ import numpy as np
 from matcher.errors import ConfigError, InputError
 from training.data.records import MAX_INSTANCES, Annotated
 from training.data.store import Drawable
-from training.datasets.index import PictureIndex, instance_mask
+from training.datasets.index import PictureIndex, instance_mask, trainable
 from training.datasets.pixels import read_pixels
-from training.datasets.records import TRAIN, VIDEO, Instance, Picture
+from training.datasets.records import TRAIN, Instance, Picture
 from training.datasets.registry import open_set
 from training.datasets.report import Report
 
@@ -37,16 +37,22 @@ def open_index(name: str, root: Path, split: str, cache: Path, limit: int = 0) -
     """
     folder = cache / f"index-{name}-{split}{f'-{limit}' if limit else ''}"
     if (folder / "index.json").is_file():
-        return PictureIndex(folder)
+        index = PictureIndex(folder)
+        if index.origin != str(root.resolve()):
+            raise ConfigError(
+                f"{folder} is of {index.origin or 'another folder'}; set data.cache to a folder for {root}"
+            )
+        return index
     data, report = open_set(name, root), Report()
     if split not in data.splits:
         raise ConfigError(f"{name} in {root} has no split {split!r}; there are {', '.join(data.splits)}")
     pictures = islice(data.pictures(split, report), limit or None)
-    index = PictureIndex.write(folder, pictures, report.count)
+    first = next(pictures, None)
+    if first is None:
+        raise InputError(f"nothing in {root} can be used as {name}; asworn data check {name} {root} says why")
+    index = PictureIndex.write(folder, chain([first], pictures), root.resolve())
     if report.count:
         log.warning("%d broken labels or files are left out; asworn data check %s %s", report.count, name, root)
-    if not len(index):
-        raise InputError(f"nothing in {root} can be used as {name}; asworn data check {name} {root} says why")
     return index
 
 
@@ -67,23 +73,18 @@ class AnnotatedSet(Drawable):
         """
         self._index, self._height, self._square, self._box_masks = index, height, square, box_masks
         self._rows, self._types = [], []
-        for i in range(len(index)):
-            usable = self._usable(index[i])
+        for i, garments in enumerate(index.garments):
+            usable = tuple(type_id for type_id, outlined in garments if outlined or box_masks)
             if usable:
                 self._rows.append(i)
-                self._types.append(tuple(int(instance.type_id) for instance in usable))
+                self._types.append(usable[:MAX_INSTANCES])
         if not self._rows:
             hint = "" if box_masks else "; where there are only boxes, set data.box_masks = true"
             raise ConfigError(f"no picture has garments of known types with masks{hint}")
 
     def _usable(self, picture: Picture) -> list[Instance]:
-        """Garments with a type and an outline, the largest first: small ones lie in front of large ones."""
-        if picture.role == VIDEO:
-            return []
-        rows = [i for i in picture.instances if i.type_id is not None and not i.crowd]
-        if not self._box_masks:
-            rows = [i for i in rows if i.segmentation is not None]
-        return sorted(rows, key=_box_area, reverse=True)[:MAX_INSTANCES]
+        rows = [i for i in trainable(picture) if self._box_masks or i.segmentation is not None]
+        return rows[:MAX_INSTANCES]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -110,13 +111,6 @@ class AnnotatedSet(Drawable):
             cv2.resize(ids, size, interpolation=cv2.INTER_NEAREST),
             tuple(int(instance.type_id) for instance in rows),
         )
-
-
-def _box_area(instance: Instance) -> float:
-    if instance.box is None:
-        return float("inf")
-    x0, y0, x1, y1 = instance.box
-    return (x1 - x0) * (y1 - y0)
 
 
 def open_annotated(

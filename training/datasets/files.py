@@ -96,13 +96,11 @@ def read_csv(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[st
         raise Broken(f"is not a CSV file: {error}") from error
 
 
-def find_picture(folder: Path, stem: str) -> Path | None:
-    """The picture of that name with any ending, upper or lower case."""
-    for ending in PICTURES:
-        for name in (stem + ending, stem + ending.upper()):
-            if (folder / name).is_file():
-                return folder / name
-    return None
+def pictures_by_stem(folder: Path) -> dict[str, Path]:
+    """Pictures directly in a folder by their name without its ending; empty where there is no folder."""
+    if not folder.is_dir():
+        return {}
+    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in PICTURES}
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.datasets.base import present
-from training.datasets.files import find_picture, read_csv, read_json
+from training.datasets.files import PICTURES, read_csv, read_json
 from training.datasets.masks import MAX_SIDE, from_pairs, runs_box
 from training.datasets.records import TEST, TRAIN, Instance, Picture
 from training.datasets.report import Broken, Report
@@ -65,7 +65,7 @@ class IMaterialist2019:
         path = inside(folder, text(image, "ImageId"))
         if not path.is_file():
             # Later copies of the set leave the ending away.
-            path = find_picture(folder, image) or path
+            path = next((p for e in PICTURES if (p := folder / (path.name + e)).is_file()), path)
         if not path.is_file():
             raise Broken(f"its picture train/{image[:80]} is missing")
         instances, sizes = [], set()

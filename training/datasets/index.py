@@ -15,13 +15,18 @@ from numpy.typing import NDArray
 
 from matcher.errors import ConfigError
 from training.datasets.masks import decode
-from training.datasets.records import Instance, Picture
+from training.datasets.records import VIDEO, Instance, Picture
 
 _FORMAT = 1
 
 
 class PictureIndex:
-    """A read-only sequence of `Picture`: lines of JSON, the place of each, and the tiny pictures that have no file."""
+    """A read-only sequence of `Picture`: lines of JSON, the place of each, and the tiny pictures that have no file.
+
+    Attributes:
+        garments: of each picture: (type id, whether there is an outline) of `trainable` garments.
+        origin: folder that the pictures were read from.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Open a folder written by `PictureIndex.write`.
@@ -37,7 +42,8 @@ class PictureIndex:
             raise ConfigError(f"{folder} is not a finished index of pictures: {error}") from error
         if head.get("format") != _FORMAT:
             raise ConfigError(f"{folder} was made by another version; remove it to have it made again")
-        self.broken: int = head["broken"]
+        self.origin: str = head["origin"]
+        self.garments: list[list[tuple[int, bool]]] = [[tuple(g) for g in row] for row in head["garments"]]
         self._folder = folder
 
     def __len__(self) -> int:
@@ -55,26 +61,42 @@ class PictureIndex:
         self.__init__(folder)
 
     @staticmethod
-    def write(folder: Path, pictures: Iterable[Picture], broken: int = 0) -> PictureIndex:
+    def write(folder: Path, pictures: Iterable[Picture], origin: Path | None = None) -> PictureIndex:
         """Index pictures into `folder`, one at a time; `index.json` comes last, so an index is whole or absent.
 
         Args:
             folder: made if need be.
             pictures: consumed once.
-            broken: how many labels or files were left out.
+            origin: folder that they are read from.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        places = [1]
+        places, garments = [1], []
         with (folder / "pictures.jsonl").open("wb") as file:
             file.write(b"\n")  # an empty file cannot be mapped
             for i, picture in enumerate(pictures):
                 line = json.dumps(_to_table(picture, folder, i)).encode() + b"\n"
                 file.write(line)
                 places.append(places[-1] + len(line))
+                garments.append([(g.type_id, g.segmentation is not None) for g in trainable(picture)])
         np.save(folder / "places.npy", np.array(places, np.int64))
-        (folder / "index.tmp").write_text(json.dumps({"format": _FORMAT, "broken": broken}), encoding="utf-8")
+        head = {"format": _FORMAT, "origin": str(origin or ""), "garments": garments}
+        (folder / "index.tmp").write_text(json.dumps(head), encoding="utf-8")
         (folder / "index.tmp").rename(folder / "index.json")
         return PictureIndex(folder)
+
+
+def trainable(picture: Picture) -> list[Instance]:
+    """Garments of known types in a photo, the largest first: small ones lie in front of large ones."""
+    if picture.role == VIDEO:
+        return []
+    return sorted((i for i in picture.instances if i.type_id is not None and not i.crowd), key=_box_area, reverse=True)
+
+
+def _box_area(instance: Instance) -> float:
+    if instance.box is None:
+        return float("inf")
+    x0, y0, x1, y1 = instance.box
+    return (x1 - x0) * (y1 - y0)
 
 
 def _to_table(picture: Picture, folder: Path, number: int) -> dict[str, Any]:

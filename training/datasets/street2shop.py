@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.datasets.base import present
-from training.datasets.files import find_picture, read_json, read_lines
+from training.datasets.files import pictures_by_stem, read_json, read_lines
 from training.datasets.records import GALLERY, QUERY, SHOP, STREET, TEST, TRAIN, Instance, Picture
 from training.datasets.report import Report
 from training.datasets.taxonomy import Taxonomy, packaged
@@ -29,6 +29,7 @@ class Street2Shop:
     def __init__(self, root: Path, taxonomy: Taxonomy | None = None) -> None:
         """See `training.datasets.base.DataSet`."""
         self._root, self._taxonomy = root, taxonomy or packaged("street2shop")
+        self._listings: dict[Path, dict[str, Path]] = {}
         self._meta = next((p for p in (root / "meta" / "json", root / "meta", root) if _has_pairs(p)), root)
         needed = {TRAIN: self._first("train_pairs"), TEST: self._first("test_pairs")}
         self.splits = present(root, "Street2Shop", needed)
@@ -113,7 +114,13 @@ class Street2Shop:
     def _photo(self, photo: int, categories: list[str]) -> Path | None:
         folders = [self._root / "images", *(self._root / "images" / c for c in categories), self._root / "photos"]
         stems = (f"{photo:09d}", str(photo))
-        return next((p for f in folders for s in stems if (p := find_picture(f, s)) is not None), None)
+        return next((found for f in folders for s in stems if (found := self._listing(f).get(s)) is not None), None)
+
+    def _listing(self, folder: Path) -> dict[str, Path]:
+        # Looking for each of 400,000 photos under every ending would take longer than reading the folder once.
+        if folder not in self._listings:
+            self._listings[folder] = pictures_by_stem(folder)
+        return self._listings[folder]
 
     def _addresses(self, report: Report) -> dict[int, str]:
         """Photo number to address, from photos.txt: one "number,address" a line."""
