@@ -10,9 +10,10 @@ import typer
 
 from benchmarks.cli_fusion import fusion_command
 from benchmarks.cli_lookup import lookup_command
-from benchmarks.cli_peers import parity_command
+from benchmarks.cli_peers import parity_command, pipelines_command
 from benchmarks.cli_retrieval import clips_command, try_on_command
-from benchmarks.cli_speed import carried_command, growth_command, latency_command, long_run_command
+from benchmarks.cli_runtimes import runtimes_command
+from benchmarks.cli_speed import carried_command, cuts_command, growth_command, latency_command, long_run_command
 from training.evaluation.output import percent, print_table
 
 bench = typer.Typer(help="Measure speed, and accuracy on drawn clips.", no_args_is_help=True)
@@ -29,9 +30,12 @@ bench.command("clips")(clips_command)
 bench.command("fusion")(fusion_command)
 bench.command("detector-parity")(parity_command)
 bench.command("lookup")(lookup_command)
+bench.command("pipelines")(pipelines_command)
+bench.command("runtimes")(runtimes_command)
 bench.command("latency")(latency_command)
 bench.command("growth")(growth_command)
 bench.command("carried")(carried_command)
+bench.command("cuts")(cuts_command)
 bench.command("long-run")(long_run_command)
 
 

@@ -56,16 +56,16 @@ def type_shares() -> NDArray[np.float64]:
 def make_data(count: int, dimension: int, queries: int, seed: int = 0) -> LookupData:
     """Draw a shop of `count` products and views of some of them.
 
-    A vector is the sum of its type's direction, its style's (drawn around the type; sizes fall off like 1/rank), what
-    sets it apart in its style (in 32 directions shared by all), and a little noise; then it is normalised.
+    A vector is the sum of its type's direction, its style's (a colour or pattern, which products of all types may have;
+    sizes of styles fall off like 1/rank), what sets it apart (in 32 directions shared by all), and a little noise; then
+    it is normalised. So look-alikes of other types lie near, as a striped skirt does to a striped top.
     """
     rng = np.random.default_rng(seed)
     types = rng.choice(len(TYPES), count, p=type_shares()).astype(np.int64)
     centres = _unit(rng.standard_normal((len(TYPES), dimension), np.float32))
-    styles_each = max(count // (_PER_STYLE * len(TYPES)), 4)
-    styles = _unit(rng.standard_normal((len(TYPES), styles_each, dimension), np.float32))
-    sizes = 1 / np.arange(1, styles_each + 1)
-    style = rng.choice(styles_each, count, p=sizes / sizes.sum())
+    styles = _unit(rng.standard_normal((max(count // _PER_STYLE, 4), dimension), np.float32))
+    sizes = 1 / np.arange(1, len(styles) + 1)
+    style = rng.choice(len(styles), count, p=sizes / sizes.sum())
     basis = _unit(rng.standard_normal((_STYLE_DIMENSIONS, dimension), np.float32)) / _STYLE_DIMENSIONS**0.5
     vectors = np.empty((count, dimension), np.float32)
     for start in range(0, count, _BLOCK):
@@ -73,7 +73,7 @@ def make_data(count: int, dimension: int, queries: int, seed: int = 0) -> Lookup
         n = len(types[part])
         own = rng.standard_normal((n, _STYLE_DIMENSIONS), np.float32) @ basis
         noise = rng.standard_normal((n, dimension), np.float32) / dimension**0.5
-        where = _TYPE * centres[types[part]] + _STYLE * styles[types[part], style[part]]
+        where = _TYPE * centres[types[part]] + _STYLE * styles[style[part]]
         vectors[part] = _unit(where + _PRODUCT * own + _NOISE * noise)
     asked = rng.choice(np.flatnonzero(np.isin(types, asked_types())), queries)
     views = rng.standard_normal((queries, dimension), np.float32) / dimension**0.5

@@ -20,17 +20,25 @@ from matcher.errors import BackendError
 from matcher.taxonomy import TYPES
 
 K = 10
-MOST_HNSW = 100_000  # building larger graphs takes tens of minutes on two cores
-MOST_MILVUS = 100_000
+MILVUS = "Milvus Lite with a filter"
 _LINKS, _EF = 32, 128
 _REFINE = 20  # so many times K candidates of IVF-PQ are scored exactly
-_PROBES = 0.05  # share of the lists that are looked into
+_PROBES = 0.1  # share of the lists that are looked into
 _MOST_LISTS = 1024
 _ROUNDS = 6  # of k-means
 _BATCH = 2_000
 
 T = TypeVar("T")
 Search = Callable[[NDArray[np.float32]], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Numbers of vectors above which a way is left out, because building it takes minutes to hours on two cores."""
+
+    hnsw: int = 100_000
+    milvus: int = 100_000
+    ivfpq: int = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -50,12 +58,13 @@ class Entrant:
     build_s: float
 
 
-def entrants(data: LookupData, folder: Path) -> Iterator[Entrant | tuple[str, str]]:
+def entrants(data: LookupData, folder: Path, limits: Limits) -> Iterator[Entrant | tuple[str, str]]:
     """Build all ways; one that cannot take part is a name and the reason.
 
     Args:
         data: the shop.
         folder: for what is kept on disk.
+        limits: up to which sizes ways take part.
     """
     flat, seconds = _timed(lambda: _flat(data.vectors))
     yield Entrant("unfiltered, exact", _faiss_search(flat), False, seconds)
@@ -66,12 +75,16 @@ def entrants(data: LookupData, folder: Path) -> Iterator[Entrant | tuple[str, st
     keep = _selector(data.asked)
     by_id = faiss.SearchParameters(sel=keep)
     yield Entrant("IDSelector on one flat index", _faiss_search(flat, by_id), True, 0.0)
-    if len(data.vectors) <= MOST_HNSW:
-        yield from _hnsw(data, keep)
-    else:
-        yield "HNSW", f"not built above {MOST_HNSW} vectors: it takes tens of minutes on two cores"
-    yield from _ivfpq(data, flat, keep)
-    yield from milvus(data, folder)
+    approximate = {
+        "HNSW": (limits.hnsw, lambda: _hnsw(data, keep)),
+        "IVF-PQ": (limits.ivfpq, lambda: _ivfpq(data, flat, keep)),
+        MILVUS: (limits.milvus, lambda: milvus(data, folder)),
+    }
+    for name, (most, make) in approximate.items():
+        if len(data.vectors) <= most:
+            yield from make()
+        else:
+            yield name, f"left out above {most} vectors: it takes long to build"
 
 
 def catalogue(data: LookupData) -> Generation:
@@ -130,14 +143,10 @@ def _ivfpq(data: LookupData, flat: faiss.Index, keep: faiss.IDSelector) -> Itera
 
 def milvus(data: LookupData, folder: Path) -> Iterator[Entrant | tuple[str, str]]:
     """Milvus Lite, asked with a filter on the type; the name and the reason where it cannot take part."""
-    name = "Milvus Lite with a filter"
-    if len(data.vectors) > MOST_MILVUS:
-        yield name, f"not loaded above {MOST_MILVUS} vectors: it takes tens of minutes"
-        return
     try:
         from pymilvus import MilvusClient
     except ImportError:
-        yield name, "not installed: pip install 'pymilvus[milvus-lite]'"
+        yield MILVUS, "not installed: pip install 'pymilvus[milvus-lite]'"
         return
     try:
         client, seconds = _timed(lambda: _loaded(MilvusClient(str(folder / "milvus.db")), data))
@@ -149,7 +158,7 @@ def milvus(data: LookupData, folder: Path) -> Iterator[Entrant | tuple[str, str]
         hits = client.search("shop", query.tolist(), filter=where, limit=K)[0]
         return np.array([hit["id"] for hit in hits], np.int64)
 
-    yield Entrant(name, search, True, seconds)
+    yield Entrant(MILVUS, search, True, seconds)
 
 
 def _loaded(client: Any, data: LookupData) -> Any:
@@ -192,7 +201,7 @@ def _merged(parts: list[tuple[faiss.Index, NDArray[np.int64]]], params: faiss.Se
 
 
 def _probing(index: faiss.IndexIVFPQ, sel: faiss.IDSelector | None = None) -> faiss.SearchParametersIVF:
-    return faiss.SearchParametersIVF(nprobe=max(int(_PROBES * index.nlist), 8), sel=sel)
+    return faiss.SearchParametersIVF(nprobe=max(int(_PROBES * index.nlist), 16), sel=sel)
 
 
 def _refined(index: faiss.IndexIVFPQ, flat: faiss.Index, sel: faiss.IDSelector | None) -> Search:

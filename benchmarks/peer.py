@@ -7,11 +7,15 @@ weights need a download.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 from matcher.errors import BackendError
 
@@ -80,6 +84,64 @@ def run_peer(environment: Path, program: str, arguments: list[str], install: boo
     with tempfile.TemporaryDirectory() as folder:
         command = [str(python), str(PROGRAMS / program), *arguments]
         _run(command, f"the peer's program {program} failed", folder=folder, **quiet(folder))
+
+
+@contextmanager
+def asked(environment: Path, program: str, arguments: list[str], install: bool = False) -> Iterator[Asked]:
+    """A program in `peers/` that goes on running and answers; ended at the end.
+
+    Args:
+        environment: the peers' environment.
+        program: the file's name.
+        arguments: paths and numbers.
+        install: make the environment if there is none.
+
+    Raises:
+        BackendError: there is no environment, or the program ended before its first answer.
+    """
+    command = [str(python_of(environment, install)), str(PROGRAMS / program), *arguments]
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "errors").open("w+") as errors:
+        variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | quiet(folder)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
+        with subprocess.Popen(command, cwd=folder, env=variables, text=True, **pipes) as process:
+            one = Asked(process, errors, program)
+            try:
+                one.name = one.answer()["name"]
+                yield one
+            finally:
+                process.kill()
+
+
+class Asked:
+    """A peer's running program. `name` is what it calls itself."""
+
+    def __init__(self, process: subprocess.Popen[str], errors: IO[str], program: str) -> None:
+        """Take it; use `asked`."""
+        self._process, self._errors, self._program = process, errors, program
+        self.name = program
+
+    def ask(self, number: int) -> dict[str, float]:
+        """Milliseconds of each part on a frame.
+
+        Raises:
+            BackendError: the program ended; the message has its last line.
+        """
+        self._process.stdin.write(f"{number}\n")
+        self._process.stdin.flush()
+        return self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """The next line that it says, which is JSON.
+
+        Raises:
+            BackendError: see `ask`.
+        """
+        line = self._process.stdout.readline()
+        if not line:
+            self._errors.seek(0)
+            last = self._errors.read().strip().splitlines()[-1:] or ["no output"]
+            raise BackendError(f"the peer's program {self._program} failed: {last[0]}")
+        return json.loads(line)
 
 
 def quiet(folder: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.lookup import BASE, lookup_at, recall, truth
 from benchmarks.lookup_data import LARGE_SHARE, asked_types, make_data, type_shares
-from benchmarks.lookup_entrants import Entrant, K, entrants, milvus
+from benchmarks.lookup_entrants import MILVUS, Entrant, K, Limits, entrants, milvus
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +35,8 @@ def test_vectors_are_of_unit_length_and_clustered(data) -> None:
     assert (again.vectors == data.vectors).all() and (again.queries == data.queries).all()
 
 
-def test_exact_ways_give_the_exact_subset_and_approximate_ones_most_of_it(
-    data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("benchmarks.lookup_entrants.MOST_MILVUS", 10)
-    found = {one.name: one for one in entrants(data, tmp_path) if isinstance(one, Entrant)}
+def test_exact_ways_give_the_exact_subset_and_approximate_ones_most_of_it(data, tmp_path: Path) -> None:
+    found = {one.name: one for one in entrants(data, tmp_path, Limits(milvus=0)) if isinstance(one, Entrant)}
     subset = truth(data, data.asked)
     slow = np.argsort(-(data.queries @ data.vectors[data.asked].T), axis=1)[:, :K]
     assert recall(list(np.flatnonzero(data.asked)[slow]), subset) == 1
@@ -59,11 +56,9 @@ def test_milvus_lite_finds_the_exact_subset(tmp_path: Path) -> None:
     assert recall([one.search(shop.queries[i : i + 1]) for i in range(3)], truth(shop, shop.asked)) == 1
 
 
-def test_figures_of_every_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.lookup_entrants.MOST_HNSW", 10)
-    monkeypatch.setattr("benchmarks.lookup_entrants.MOST_MILVUS", 10)
-    run = lookup_at(2000, 16, 6)
-    assert set(run["left_out"]) == {"HNSW", "Milvus Lite with a filter"}
+def test_figures_of_every_way() -> None:
+    run = lookup_at(2000, 16, 6, Limits(hnsw=1999, milvus=0))
+    assert set(run["left_out"]) == {"HNSW", MILVUS}
     assert run["entrants"][BASE]["ratio"] == 1 and run["entrants"][BASE]["recall@10"] == 1
     assert run["entrants"][BASE]["useful@10"] < 1  # answers of other types take places
 
