@@ -21,7 +21,7 @@ from tests.training import published
 from training.cli_eval import app
 from training.datasets.registry import open_set
 from training.evaluation.output import silent
-from training.evaluation.plots import confusion_picture, curves, reliability, save, sheet
+from training.evaluation.plots import _plane, confusion_picture, curves, embedding_map, reliability, save, sheet
 from training.evaluation.protocol_run import answer_sheet, run_protocol
 
 BOXES = np.array([published.TOP, published.PANTS], np.float32)
@@ -65,7 +65,8 @@ def same_colours(root: Path) -> Path:
 
 def test_deepfashion2_is_run_on_detected_boxes(tmp_path: Path) -> None:
     data = open_set("deepfashion2", same_colours(tmp_path))
-    result, answers = run_protocol("deepfashion2", data, Colours(), silent)
+    run = run_protocol("deepfashion2", data, Colours(), silent)
+    result, answers = run.figures, run.answers
     # Two products, each worn on two photos; a shop photo of each.
     assert (result["queries"], result["gallery"], result["missed"]) == (4, 4, 0)
     assert result["top1"] == 1.0 and result["mAP"] == 1.0 and result["unread"] == 0
@@ -75,15 +76,16 @@ def test_deepfashion2_is_run_on_detected_boxes(tmp_path: Path) -> None:
 def test_a_damaged_photo_is_counted_and_left_out(tmp_path: Path) -> None:
     root = same_colours(tmp_path)
     (root / "validation" / "image" / "000001.jpg").write_bytes(b"\xff\xd8\xff")
-    result, _ = run_protocol("deepfashion2", open_set("deepfashion2", root), Colours(), silent)
-    assert result["unread"] == 1
+    run = run_protocol("deepfashion2", open_set("deepfashion2", root), Colours(), silent)
+    assert run.figures["unread"] == 1
 
 
 @pytest.mark.parametrize("name", ["street2shop", "deepfashion-consumer", "deepfashion-inshop", "movingfashion"])
 def test_every_protocol_runs(name: str, tmp_path: Path) -> None:
     data = open_set(name, published.WRITERS[name](tmp_path / "set"))
-    result, answers = run_protocol(name, data, Colours(), silent)
-    assert result["set"] == name and answers
+    run = run_protocol(name, data, Colours(), silent)
+    result = run.figures
+    assert result["set"] == name and run.answers and run.gallery
     figures = result["ways"]["mean descriptor"]["all"] if name == "movingfashion" else result
     assert 0 <= figures["top1"] <= figures["top20"] <= 1
 
@@ -97,10 +99,12 @@ def test_sets_without_a_protocol_are_refused(tmp_path: Path) -> None:
 def test_the_command_runs_a_bundle(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:  # noqa: F811
     root, out = published.inshop(tmp_path / "set"), tmp_path / "out.json"
     options = ("--bundle", world / "bundle", "--threads", 1, "--picture", tmp_path / "sheet.png", "--json", out)
+    options += ("--map", tmp_path / "map.png")
     asworn_eval("set", "deepfashion-inshop", root, *options)
     result = json.loads(out.read_text())
     assert (result["queries"], result["gallery"], result["top1"]) == (1, 1, 1.0)
-    assert cv2.imread(str(tmp_path / "sheet.png")) is not None and "mAP" in capsys.readouterr().out
+    assert all(cv2.imread(str(tmp_path / f"{name}.png")) is not None for name in ("sheet", "map"))
+    assert "mAP" in capsys.readouterr().out
 
 
 def test_results_of_another_program_under_deepfashion2s_protocol(tmp_path: Path) -> None:
@@ -171,7 +175,9 @@ def test_pictures_and_calibration_of_the_older_commands(world: Path, tmp_path: P
     )
     found = json.loads((tmp_path / "t.json").read_text())
     assert found["types"] == ["tops"] and found["confusion"] == [[1]] and found["calibration"]["ece"] <= 1e-6
-    for name in ("curve", "c", "r"):
+    asked = ("--queries", world / "queries.csv", "--catalog", world / "shop")
+    asworn_eval("retrieval", *asked, *weights, "--picture", tmp_path / "s.png")
+    for name in ("curve", "c", "r", "s"):
         assert cv2.imread(str(tmp_path / f"{name}.png")).shape[0] > 100
 
 
@@ -185,6 +191,7 @@ def coloured(image: np.ndarray) -> int:
         lambda: curves({"tops": ([0, 1], [1, 0.5]), "béret": ([], [])}, "title", "recall", "precision"),
         lambda: confusion_picture(np.array([[3, 1], [0, 0]]), ["tops", "a very long name of a class"]),
         lambda: reliability([{"from": 0.5, "to": 0.6, "count": 3, "accuracy": 0.4}], 0.15),
+        lambda: embedding_map(np.eye(6)[:, :4], list("aabbcc"), "title"),
         lambda: sheet([(np.zeros((3, 9, 3), np.uint8), [(np.zeros((9, 3, 3), np.uint8), True)])], "title"),
     ],
 )
@@ -197,3 +204,14 @@ def test_empty_pictures_and_places_that_cannot_be_written(tmp_path: Path) -> Non
     assert sheet([], "nothing").size and curves({}, "nothing", "x", "y").size and reliability([], 0.0).size
     with pytest.raises(InputError, match="in .png or .jpg"):
         save(tmp_path / "picture.xyz", np.zeros((4, 4, 3), np.uint8))
+
+
+def test_the_map_keeps_what_is_near_near() -> None:
+    rng = np.random.default_rng(0)
+    centres = np.repeat(np.eye(3, 16), 20, 0)
+    places = _plane(centres + rng.normal(0, 0.05, centres.shape))
+    assert places.shape == (60, 2) and (np.abs(places - 0.5) <= 0.48 + 1e-9).all()
+    within = max(np.ptp(places[i : i + 20], axis=0).max() for i in (0, 20, 40))
+    means = [places[i : i + 20].mean(0) for i in (0, 20, 40)]
+    assert within < min(np.linalg.norm(means[a] - means[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
+    assert _plane(np.ones((1, 1))).tolist() == [[0.5, 0.5]]

@@ -106,6 +106,7 @@ def retrieval(
     bundle: BundleDir = None,
     embedder: Annotated[str, typer.Option(help="In place of the bundle's: open_clip:MODEL[:WEIGHTS], dinov2:...")] = "",
     threads: Threads = 0,
+    picture: Annotated[Path | None, typer.Option("--picture", help="Also draw a sheet of queries and answers.")] = None,
     json_file: JsonFile = None,
 ) -> None:
     """How often a worn garment finds its own product."""
@@ -117,10 +118,15 @@ def retrieval(
     weights = with_embedder(_bundle(bundle), embedder)
     shop = Catalog.load(catalog, embedder_hash=weights.embedder_hash)
     asked = load_queries(queries)
-    result = evaluate_retrieval(describer(weights, _runtime(threads)), shop, asked, progress)
+    describe = describer(weights, _runtime(threads))
+    result = evaluate_retrieval(describe, shop, asked, progress)
     header = ("queries", "gallery", "recall@1", "recall@5", "recall@20", "mrr", "undetected")
     row = [result[name] if name in header[:2] else percent(result[name]) for name in header]
     print_table("Retrieval", header, [row])
+    if picture is not None:
+        from training.evaluation.retrieval_sheet import retrieval_sheet
+
+        _save(picture, retrieval_sheet(describe, shop, asked))
     missing = {q.product_id for q in asked} - {shop.product(i).id for i in range(len(shop))}
     _finish(result, json_file, f"{len(missing)} of the products asked for are not in the catalogue" if missing else "")
 

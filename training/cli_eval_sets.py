@@ -25,6 +25,7 @@ def set_(
     threads: Annotated[int, typer.Option("--threads", min=0, help="Threads of each model; 0 = all cores.")] = 0,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Pictures at most; 0 = all.")] = 0,
     picture: Annotated[Path | None, typer.Option("--picture", help="Also draw a sheet of answers.")] = None,
+    map_file: Annotated[Path | None, typer.Option("--map", help="Also draw the gallery's embeddings.")] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Retrieval with a bundle on a public data set, under that set's own protocol."""
@@ -33,15 +34,17 @@ def set_(
     from matcher.stages.models import Runtime
     from training.datasets.registry import open_set
     from training.evaluation.plots import save
-    from training.evaluation.protocol_run import answer_sheet, run_protocol
+    from training.evaluation.protocol_run import answer_sheet, gallery_map, run_protocol
     from training.evaluation.retrieval_eval import describer
 
     describe = describer(with_embedder(Bundle.open(bundle), embedder), Runtime(threads=threads))
-    result, answers = run_protocol(name, open_set(name, root), describe, progress, limit)
-    _print_protocol(name, result)
+    run = run_protocol(name, open_set(name, root), describe, progress, limit)
+    _print_protocol(name, run.figures)
     if picture is not None:
-        typer.echo(save(picture, answer_sheet(answers, f"{name}: the query, then what was found")))
-    _write(json_file, result)
+        typer.echo(save(picture, answer_sheet(run.answers, f"{name}: the query, then what was found")))
+    if map_file is not None:
+        typer.echo(save(map_file, gallery_map(run.gallery, f"{name}: the gallery's embeddings")))
+    _write(json_file, run.figures)
 
 
 def protocol(

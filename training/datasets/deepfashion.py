@@ -111,7 +111,7 @@ class _Benchmark:
             identity=f"{self.kind}-{item}",
             conditions={"clothes_type": clothes},
         )
-        return Picture(name, path, self._role(source), split, part, instances=(instance,))
+        return Picture(f"{split}/{name}", path, self._role(source), split, part, instances=(instance,))
 
     def _category(self, name: str) -> tuple[str, int | None]:
         """The finest folder of a picture's path that the taxonomy knows."""
@@ -158,7 +158,10 @@ class ConsumerToShop(_Benchmark):
         if len(words) != 4:
             raise Broken(f"has {len(words)} words, not two pictures, an item and a status")
         consumer, shop, item, status = words
-        if self._status(status)[0] != split:
+        own = self._status(status)[0]
+        if split == TEST and own == VALIDATION:
+            return [(shop, item, GALLERY)]  # the gallery of the test is that of both
+        if own != split:
             return []
         query, gallery = ("", "") if split == TRAIN else (QUERY, GALLERY)
         return [(consumer, item, query), (shop, item, gallery)]

@@ -127,6 +127,35 @@ def sheet(rows: Sequence[tuple[Image, Sequence[tuple[Image, bool]]]], title: str
     return image
 
 
+def embedding_map(vectors: NDArray[np.floating], labels: Sequence[str], title: str) -> Image:
+    """Embeddings in a plane: their two directions of largest variance (PCA), a dot each, coloured by label.
+
+    Args:
+        vectors: (N, D).
+        labels: of each.
+        title: over it.
+    """
+    image = _axes(title, "first direction", "second direction", numbers=False)
+    names = sorted(set(labels))
+    for i, name in enumerate(names):
+        write(image, (_LEFT + _SIDE + 30, _TOP + 16 + 18 * i), name[:20])
+        cv2.circle(image, (_LEFT + _SIDE + 18, _TOP + 12 + 18 * i), 5, _COLOURS[i % len(_COLOURS)], -1, cv2.LINE_AA)
+    for (x, y), label in zip(_plane(vectors), labels, strict=True):
+        colour = _COLOURS[names.index(label) % len(_COLOURS)]
+        cv2.circle(image, _place(x, y), 3, colour, -1, cv2.LINE_AA)
+    return image
+
+
+def _plane(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Coordinates (N, 2) in 0.02..0.98."""
+    centred = np.asarray(vectors, np.float64) - np.mean(vectors, 0)
+    _, directions = np.linalg.eigh(centred.T @ centred)  # rising order
+    flat = centred @ directions[:, :-3:-1]
+    flat = np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
+    span = np.maximum(np.abs(flat).max(0), 1e-12)
+    return 0.5 + 0.48 * flat / span
+
+
 def tile(image: Image, side: int) -> Image:
     """A picture fitted into a white square."""
     scale = side / max(image.shape[:2])
@@ -142,15 +171,16 @@ def _place(x: float, y: float) -> tuple[int, int]:
     return _LEFT + round(float(x) * _SIDE), _TOP + _SIDE - round(float(y) * _SIDE)
 
 
-def _axes(title: str, across: str, up: str) -> Image:
+def _axes(title: str, across: str, up: str, numbers: bool = True) -> Image:
     image = np.full((_TOP + _SIDE + _BOTTOM, _LEFT + _SIDE + _RIGHT_PAD, 3), 255, np.uint8)
     write(image, (_LEFT, 24), title, 0.5)
     for i in range(6):
         share = i / 5
         cv2.line(image, _place(share, 0), _place(share, 1), _PALE, 1)
         cv2.line(image, _place(0, share), _place(1, share), _PALE, 1)
-        write(image, (_place(share, 0)[0] - 10, _TOP + _SIDE + 18), f"{share:.1f}", 0.38)
-        write(image, (_LEFT - 32, _place(0, share)[1] + 4), f"{share:.1f}", 0.38)
+        if numbers:
+            write(image, (_place(share, 0)[0] - 10, _TOP + _SIDE + 18), f"{share:.1f}", 0.38)
+            write(image, (_LEFT - 32, _place(0, share)[1] + 4), f"{share:.1f}", 0.38)
     cv2.rectangle(image, _place(0, 1), _place(1, 0), _INK, 1)
     write(image, (_LEFT + _SIDE // 2 - 40, _TOP + _SIDE + 40), across)
     _upright(image, (14, _TOP + _SIDE // 2 + 30), up)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from training.datasets.pixels import read_pixels
 from training.datasets.records import GALLERY, QUERY, SHOP, TEST, VALIDATION, VIDEO, Box, Picture
 from training.datasets.report import Report
 from training.evaluation.output import Progress
-from training.evaluation.plots import sheet
+from training.evaluation.plots import embedding_map, sheet
 from training.evaluation.retrieval_protocols import deepfashion2, grouped, movingfashion
 
 DEPTH = 20  # places of a ranking under DeepFashion2's protocol
@@ -59,9 +59,16 @@ class Answer:
     found: list[tuple[View, bool]]
 
 
-def run_protocol(
-    name: str, data: DataSet, describe: Describes, progress: Progress, limit: int = 0
-) -> tuple[dict[str, Any], list[Answer]]:
+@dataclass(frozen=True)
+class Run:
+    """What became of a protocol: its figures, answers for a sheet, and the gallery that was searched."""
+
+    figures: dict[str, Any]
+    answers: list[Answer]
+    gallery: list[View]
+
+
+def run_protocol(name: str, data: DataSet, describe: Describes, progress: Progress, limit: int = 0) -> Run:
     """Describe every garment that the protocol asks for, search, and count.
 
     Args:
@@ -72,8 +79,7 @@ def run_protocol(
         limit: pictures at most; 0 = all.
 
     Returns:
-        The figures of `training.evaluation.retrieval_protocols`, with "unread" (pictures that are damaged), and answers
-        for a sheet.
+        With the figures of `training.evaluation.retrieval_protocols` and "unread": pictures that are damaged.
 
     Raises:
         InputError: the set has no retrieval protocol or no split for one, or no garment is left.
@@ -88,8 +94,8 @@ def run_protocol(
     report = Report()
     pictures = progress(islice(data.pictures(split, report), limit or None), "pictures", limit or None)
     unread: list[str] = []
-    figures, answers = run(_read(pictures, unread), describe)
-    return {"set": name, **figures, "unread": len(unread)}, answers
+    done = run(_read(pictures, unread), describe)
+    return replace(done, figures={"set": name, **done.figures, "unread": len(unread)})
 
 
 def _read(pictures: Iterable[Picture], unread: list[str]) -> Iterator[tuple[Picture, NDArray[np.uint8]]]:
@@ -100,9 +106,7 @@ def _read(pictures: Iterable[Picture], unread: list[str]) -> Iterator[tuple[Pict
             unread.append(picture.name)
 
 
-def _deepfashion2(
-    pictures: Iterator[tuple[Picture, NDArray[np.uint8]]], describe: Describes
-) -> tuple[dict[str, Any], list[Answer]]:
+def _deepfashion2(pictures: Iterator[tuple[Picture, NDArray[np.uint8]]], describe: Describes) -> Run:
     """Detected boxes on both sides; the class of a garment is its type, which is what a bundle says."""
     asked: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
@@ -124,7 +128,8 @@ def _deepfashion2(
         row |= {"query_cls": view.type_id, "gallery_image_id": [a.picture.name for a in answers]}
         results.append({**row, "gallery_bbox": [a.box for a in answers]})
         places.append((view, answers))
-    return deepfashion2(results, asked, shown), [_df2_answer(*place) for place in places[:_SHEET_ROWS]]
+    answers = [_df2_answer(*place) for place in places[:_SHEET_ROWS]]
+    return Run(deepfashion2(results, asked, shown), answers, views["gallery"])
 
 
 def _df2_answer(view: View, answers: list[View]) -> Answer:
@@ -139,9 +144,7 @@ def _view(picture: Picture, found: Garments, i: int) -> View:
     return View(picture, box, "", "", found.embedding[i], float(found.score[i]), int(probs.argmax()))
 
 
-def _located(
-    pictures: Iterator[tuple[Picture, NDArray[np.uint8]]], describe: Describes
-) -> tuple[dict[str, Any], list[Answer]]:
+def _located(pictures: Iterator[tuple[Picture, NDArray[np.uint8]]], describe: Describes) -> Run:
     """Boxes that the set gives; where it gives none, the best garment that is found, or else the whole picture."""
     views: dict[str, list[View]] = {QUERY: [], GALLERY: []}
     for picture, image in pictures:
@@ -161,7 +164,7 @@ def _located(
         [v.group for v in queries],
         [v.group for v in gallery],
     )
-    return figures, [_group_answer(view, gallery) for view in queries[:_SHEET_ROWS]]
+    return Run(figures, [_group_answer(view, gallery) for view in queries[:_SHEET_ROWS]], gallery)
 
 
 def _group_answer(view: View, gallery: list[View]) -> Answer:
@@ -179,9 +182,7 @@ def _described(
     return [row if row is not None else describe(image, [whole])[0] for row in found]
 
 
-def _movingfashion(
-    pictures: Iterator[tuple[Picture, NDArray[np.uint8]]], describe: Describes
-) -> tuple[dict[str, Any], list[Answer]]:
+def _movingfashion(pictures: Iterator[tuple[Picture, NDArray[np.uint8]]], describe: Describes) -> Run:
     """One garment of each shop picture, and the best garment of each moment of a video."""
     shop: list[View] = []
     videos: dict[str, list[View]] = defaultdict(list)
@@ -199,7 +200,7 @@ def _movingfashion(
     sources = [view.picture.instances[0].conditions.get("source", 1) for view in shop]
     figures = movingfashion(views, _stack(shop), [view.identity for view in shop], sources)
     rows = [own[len(own) // 2] for own in list(videos.values())[:_SHEET_ROWS]]
-    return {"gallery": len(shop), "ways": figures}, [_group_answer(row, shop) for row in rows]
+    return Run({"gallery": len(shop), "ways": figures}, [_group_answer(row, shop) for row in rows], shop)
 
 
 def _box(found: Garments) -> Box:
@@ -216,6 +217,12 @@ def answer_sheet(answers: Sequence[Answer], title: str) -> NDArray[np.uint8]:
     """A sheet of queries and what they found, right answers framed green, wrong ones red."""
     rows = [(_cut(answer.query), [(_cut(view), right) for view, right in answer.found]) for answer in answers]
     return sheet(rows, title)
+
+
+def gallery_map(gallery: Sequence[View], title: str) -> NDArray[np.uint8]:
+    """The gallery's embeddings in a plane, coloured by type."""
+    labels = [view.group or (TYPES[view.type_id] if view.type_id >= 0 else "garment") for view in gallery]
+    return embedding_map(_stack(gallery), labels, title)
 
 
 def _cut(view: View) -> NDArray[np.uint8]:
