@@ -1,4 +1,4 @@
-"""`asworn bench latency|growth|carried|long-run`: time, and what stays right when there is little of it."""
+"""`asworn bench latency|growth|carried|cuts|long-run`: time, and what stays right when there is little of it."""
 
 from __future__ import annotations
 
@@ -103,6 +103,25 @@ def carried_command(frames: Frames = 240, bundle: Bundle = None, work: Work = No
     header = ("clip", "detect every", "method", "IoU", "IoU p10", "below one half", "processor ms")
     print_table("Carried boxes against detected ones", header, rows)
     _save("carried", {"frames": frames, "runs": runs}, results)
+
+
+def cuts_command(
+    pieces: Annotated[int, typer.Option(min=3, help="Pieces that each film is joined from.")] = 60,
+    films: Annotated[int, typer.Option(min=1, help="How many films.")] = 3,
+    results: Results = None,
+) -> None:
+    """Cuts in joined pieces of the real clips, with flashes and fast pans: ours against PySceneDetect."""
+    from benchmarks.cuts import SEED, cuts, make_film
+    from benchmarks.datasets import data_folder, truth_clips
+
+    videos = [clip.video for clip in truth_clips(data_folder())]
+    runs = []
+    for seed in range(SEED, SEED + films):
+        film = make_film(videos, pieces, seed)
+        runs += [{"seed": seed, "frames": len(film.images), "cuts": len(film.cuts), **row} for row in cuts(film)]
+    rows = [tuple(str(value) for value in run.values()) for run in runs]
+    print_table("Cuts", tuple(runs[0]), rows)
+    _save("cuts", {"pieces": pieces, "runs": runs}, results)
 
 
 def long_run_command(

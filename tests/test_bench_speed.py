@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.carried import METHODS, carried, score
+from benchmarks.cuts import SIZE, Film, cuts, judge, make_film
 from benchmarks.growth import growth, streams_at_once
 from benchmarks.growth_plot import plot
 from benchmarks.latency import latency
@@ -125,3 +126,34 @@ def test_flow_beats_boxes_that_stay_where_things_move() -> None:
 def test_carried_boxes_are_compared_on_a_clip(bundle: Bundle, video: Path) -> None:
     rows = carried(video, Pipeline(bundle=bundle), 8, (2,))
     assert [row["method"] for row in rows] == list(METHODS) and all(0 < row["iou"] <= 1 for row in rows)
+
+
+@pytest.fixture(scope="module")
+def film(video: Path, tmp_path_factory: pytest.TempPathFactory) -> Film:
+    other = tmp_path_factory.mktemp("clip") / "scene.mp4"
+    with VideoWriter(other, (1280, 720), Fraction(25), Fraction(1, 25)) as writer:
+        for i in range(10):
+            writer.write(scene(300 + 4 * i), i)
+    return make_film([video, other], 8)
+
+
+def test_a_film_says_where_its_cuts_are(film: Film) -> None:
+    assert len(film.cuts) == 7 and len(film.flashes) == 3 and len(film.pans) == 3
+    assert all(image.shape == (SIZE[1], SIZE[0], 3) for image in film.images)
+    assert 0 < min(film.cuts) and max(film.cuts) < len(film.images)
+
+
+def test_finders_are_judged_by_what_they_found(film: Film) -> None:
+    known = sorted(film.cuts)
+    assert judge(film, lambda images: known)["recall"] == judge(film, lambda images: known)["precision"] == 1
+    half = judge(film, lambda images: [*known[:1], known[0] + 5])
+    assert (half["precision"], half["recall"]) == (0.5, round(1 / 7, 3))
+    assert judge(film, lambda images: [])["precision"] == 0
+    flashed = judge(film, lambda images: film.flashes)
+    assert flashed["flashes"] == 3 and flashed["recall"] == 0
+
+
+def test_both_finders_run(film: Film) -> None:
+    pytest.importorskip("scenedetect", reason="pip install 'asworn[bench]'")
+    rows = {row["finder"]: row for row in cuts(film)}
+    assert "ours" in rows and len(rows) == 5 and rows["ours"]["recall_place"] == 1

@@ -63,3 +63,17 @@ def test_shots_count_from_one_and_start_again() -> None:
     assert cuts.shot == 2
     cuts.reset()
     assert cuts.shot == 1 and not cuts(Frame(scene(1), 2))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("length", [1, 3])
+def test_a_flash_is_no_cut(seed: int, length: int) -> None:
+    a = (scene(seed)[:, :640] * 0.6).astype(np.uint8)
+    lit = np.clip(a * 1.6 + 100, 0, 255).astype(np.uint8)
+    assert (lit == 255).mean() > 0.2, "much of it is white"
+    assert count([a] * 4 + [lit] * length + [a] * 4) == 0
+
+
+def test_a_cut_to_a_bright_place_is_still_one() -> None:
+    a, b = scene(2)[:, :640], scene(60)[:, :640]
+    assert count([a] * 4 + [np.clip(b * 1.6 + 80, 0, 255).astype(np.uint8)] * 4) == 1
