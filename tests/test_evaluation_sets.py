@@ -115,6 +115,10 @@ def test_results_of_another_program_under_deepfashion2s_protocol(tmp_path: Path)
     published.write_json(files[0], [{"query_image_id": 1}])
     with pytest.raises(InputError, match="0.json entry 0 lacks query_bbox, query_score"):
         asworn_eval("protocol", *options)
+    for key, value in (("query_bbox", [1, 2]), ("query_score", "high"), ("gallery_bbox", [[0, 0, 1, 1]])):
+        published.write_json(files[0], [{**row, key: value} for row in df2_world()[0]])
+        with pytest.raises(InputError, match="0.json cannot be scored"):
+            asworn_eval("protocol", *options)
     files[0].write_text("{")
     with pytest.raises(InputError, match="is not valid JSON"):
         asworn_eval("protocol", *options)
@@ -143,7 +147,13 @@ def test_attributes_of_fashionpedia(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(
-    "row", [{"segmentation": {"size": [4, 4], "counts": [3]}}, {"segmentation": None}, {"score": "high"}]
+    "row",
+    [
+        {"segmentation": {"size": [4, 4], "counts": [3]}},
+        {"segmentation": [[0, 0, 900_000, 0, 900_000, 900_000]]},
+        {"segmentation": None},
+        {"score": "high"},
+    ],
 )
 def test_results_that_make_no_sense_are_told_in_one_line(tmp_path: Path, row: dict[str, Any]) -> None:
     root = published.fashionpedia(tmp_path / "set")
@@ -152,6 +162,17 @@ def test_results_that_make_no_sense_are_told_in_one_line(tmp_path: Path, row: di
     results = published.write_json(tmp_path / "results.json", [{"score": 0.5, **first, **row}])
     with pytest.raises(InputError, match="results.json cannot be scored"):
         asworn_eval("attributes", "--annotations", truth, "--results", results)
+
+
+def test_a_truth_that_makes_no_sense_is_told_in_one_line(tmp_path: Path) -> None:
+    truth = published.fashionpedia(tmp_path / "set") / "annotations" / "instances_attributes_val2020.json"
+    note = json.loads(truth.read_text())
+    results = published.write_json(tmp_path / "results.json", [{"score": 0.5, **note["annotations"][0]}])
+    for change in ({"annotations": [{"image_id": 4}]}, {"attributes": []}, {"images": 5}):
+        published.write_json(truth, {**note, **change})
+        with pytest.raises(InputError, match="instances_attributes_val2020.json") as error:
+            asworn_eval("attributes", "--annotations", truth, "--results", results)
+        assert "\n" not in str(error.value)
 
 
 def test_landmarks_of_deepfashion2(tmp_path: Path) -> None:

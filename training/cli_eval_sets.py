@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from matcher.errors import InputError
 from training.evaluation.output import percent, print_table, progress, write_json
 
+T = TypeVar("T")
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the figures to this JSON file.")]
 Results = Annotated[Path, typer.Option("--results", help="JSON list of results in the published form.")]
 Root = Annotated[Path, typer.Argument(metavar="ROOT", help="The folder that the data set was unpacked in.")]
@@ -57,7 +58,7 @@ def protocol(
     from training.evaluation.retrieval_protocols import deepfashion2
 
     rows = [_rows(path, needed) for path, needed in ((results, _RESULT), (queries, _QUERY), (gallery, _GALLERY))]
-    result = deepfashion2(*rows)
+    result = _scored(results, lambda: deepfashion2(*rows))
     _print_protocol("deepfashion2", result)
     _write(json_file, result)
 
@@ -73,7 +74,7 @@ def attributes(
 
     if kind not in (BOX, MASK):
         raise InputError(f"--iou must be {MASK} or {BOX}, not {kind!r}")
-    known, names = _attribute_truth(truth)
+    known, names = _scored(truth, lambda: _attribute_truth(truth))
     needed = ("image_id", "category_id", "attribute_ids", "score", "segmentation" if kind == MASK else "bbox")
     result = _scored(results, lambda: evaluate_attributes(known, _rows(results, needed), kind))
     result["per_category"] = {names[key]: value for key, value in result["per_category"].items()}
@@ -135,12 +136,16 @@ def _rows(path: Path, needed: tuple[str, ...]) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _scored(path: Path, score: Any) -> dict[str, Any]:
-    """What a metric gives; values of results that make no sense become one plain line."""
+def _scored(path: Path, score: Callable[[], T]) -> T:
+    """What a metric gives; values in a file that make no sense become one plain line."""
     from training.datasets.report import DAMAGE, explain
 
     try:
         return score()
+    except InputError as error:
+        if type(error) is InputError:  # it names its file already
+            raise
+        raise InputError(f"{path} cannot be scored: {error}") from error
     except DAMAGE as error:
         raise InputError(f"{path} cannot be scored: {explain(error)}") from error
 

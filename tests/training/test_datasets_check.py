@@ -21,7 +21,7 @@ from training.cli_data import app
 from training.datasets.check import PIXELS, look_through
 from training.datasets.masks import decode, decompress, from_pairs, from_runs, runs_box, segmentation
 from training.datasets.registry import SETS, open_set
-from training.datasets.report import KEPT, Broken, Report
+from training.datasets.report import KEPT, KINDS, Broken, Report
 from training.datasets.values import inside
 from training.evaluation.output import silent
 
@@ -339,3 +339,13 @@ def test_a_report_is_bounded() -> None:
         report.add("file", "reason")
     report.add("a\nb", "x" * 1000)
     assert len(report.problems) == KEPT and report.count == KEPT + 6
+
+
+def test_reasons_are_counted_without_their_numbers() -> None:
+    report = Report()
+    for i in range(5000):
+        report.add("file", f"the box {[i, 2.5, -i, 3]} of photo {i} has no area")
+    assert list(report.reasons.values()) == [5000]
+    for i in range(5000):
+        report.add("file", "".join(chr(97 + int(digit)) for digit in str(i)))
+    assert len(report.reasons) <= KINDS + 1 and report.count == 10_000

@@ -117,15 +117,22 @@ def decode(shape: Segmentation, height: int, width: int) -> NDArray[np.uint8]:
     Raises:
         Broken: it belongs to a picture of another size, or lies far outside.
     """
+    return _draw(as_runs(shape, height, width)["counts"], height, width)
+
+
+def as_runs(shape: Segmentation, height: int, width: int) -> dict[str, Any]:
+    """A checked outline as run lengths for a picture of that size; arguments and errors as for `decode`."""
     if isinstance(shape, dict):
         if list(shape["size"]) != [height, width]:
             raise Broken(f"the mask is for {shape['size'][1]}x{shape['size'][0]}, the picture is {width}x{height}")
-        return _draw(shape["counts"], height, width)
+        return shape
+    # Polygons are walked pixel by pixel: far corners would take long and fill the memory.
     for part in shape:
         points = np.asarray(part).reshape(-1, 2)
         if (points < (-width, -height)).any() or (points > (2 * width, 2 * height)).any():
             raise Broken(f"the outline lies outside the picture of {width}x{height}")
-    return _draw(rle.merge(rle.frPyObjects(shape, height, width))["counts"].decode("ascii"), height, width)
+    packed = rle.merge(rle.frPyObjects(shape, height, width))
+    return {"size": [height, width], "counts": packed["counts"].decode("ascii")}
 
 
 def runs_box(shape: dict[str, Any]) -> tuple[float, float, float, float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections import Counter
@@ -15,6 +16,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 KEPT = 100_000  # problems that are kept one by one; what comes after is counted
+KINDS = 1000  # reasons that are counted apart
+_NUMBERS = re.compile(r"-?\d[\d.,e+x-]*")
 _LONGEST = 300  # characters of a line
 # What parsing of files from anywhere raises.
 DAMAGE = (MatcherError, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
@@ -46,7 +49,7 @@ class Report:
 
     @property
     def count(self) -> int:
-        """How many problems there were, kept or not."""
+        """How many problems there were, whether they are kept or not."""
         return sum(self.reasons.values())
 
     def add(self, file: object, reason: object, kind: str = "") -> None:
@@ -58,7 +61,9 @@ class Report:
             kind: what to count it under; the reason when empty.
         """
         text = _one_line(explain(reason) if isinstance(reason, BaseException) else str(reason))
-        self.reasons[kind or text] += 1
+        # Counted without numbers, so that a thousand empty boxes are one reason.
+        kind = kind or _NUMBERS.sub("#", text)
+        self.reasons[kind if kind in self.reasons or len(self.reasons) < KINDS else "further reasons"] += 1
         if len(self.problems) < KEPT:
             self.problems.append(Problem(_one_line(str(file)), text))
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as rle
 
-from training.datasets.masks import segmentation
+from training.datasets.masks import as_runs, segmentation
 from training.datasets.report import Broken
-from training.datasets.values import box_xywh
+from training.datasets.values import box_xywh, number
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -127,7 +127,8 @@ def _mean(tables: Iterable[NDArray[np.float64]]) -> float | None:
 
 def _cells(truth: Attributes, finds: Sequence[Mapping[str, Any]], kind: str) -> dict[tuple[Any, int], _Cell]:
     grouped: dict[tuple[Any, int], list[Mapping[str, Any]]] = defaultdict(list)
-    for find in finds:
+    for i, find in enumerate(finds):
+        number(find["score"], f"the score of result {i}")
         grouped[find["image_id"], find["category_id"]].append(find)
     keys = {key for key in {*grouped, *truth.garments} if key[0] in truth.sizes}
     return {key: _cell(truth, truth.garments.get(key, []), grouped.get(key, []), kind, key) for key in keys}
@@ -167,9 +168,10 @@ def _runs(row: Mapping[str, Any], size: tuple[int, int]) -> dict[str, Any]:
     shape = segmentation(row["segmentation"])
     if shape is None:
         raise Broken("a garment or a find has no segmentation; score boxes")
-    if isinstance(shape, list):
-        return rle.merge(rle.frPyObjects(shape, *size))
-    return {"size": shape["size"], "counts": shape["counts"].encode("ascii")}
+    if not all(size):
+        raise Broken("an image has no width and height; score boxes")
+    packed = as_runs(shape, *size)
+    return {"size": packed["size"], "counts": packed["counts"].encode("ascii")}
 
 
 def _precision(cells: Sequence[_Cell], least_iou: float, least_f1: float) -> float:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.boxes import iou
+from training.datasets.report import Broken
+from training.datasets.values import number
 
 TOPS = (1, 5, 10, 15, 20)
 SAME = 0.5  # IoU from which a retrieved box is the garment that was looked for
@@ -57,9 +59,15 @@ def deepfashion2(results: Sequence[Row], queries: Sequence[Row], gallery: Sequen
 
     Returns:
         `top_k_and_map` with "queries", "gallery" (garments), and "missed": queries without a detection.
+
+    Raises:
+        Broken: a score is no number, or a ranking has not as many boxes as photos.
     """
     found, asked, shown = defaultdict(list), defaultdict(list), defaultdict(list)
-    for row in results:
+    for i, row in enumerate(results):
+        number(row["query_score"], f"query_score of result {i}")
+        if len(row["gallery_image_id"]) != len(row["gallery_bbox"]):
+            raise Broken(f"result {i} has {len(row['gallery_image_id'])} photos and {len(row['gallery_bbox'])} boxes")
         found[row["query_image_id"]].append(row)
     for row in queries:
         asked[row["query_image_id"]].append(row)
