@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.timing import quantiles
-from matcher.config import EngineConfig
+from matcher.config import EngineConfig, PipelineConfig
 from matcher.engine.schedule import Schedule
 from matcher.pipeline import Pipeline, spread_over_cores
 from matcher.runner import run
@@ -55,7 +55,6 @@ def latency(
             match.append(1000 * (time.perf_counter() - start))
     whole = [a + b for a, b in zip(decode, match, strict=True)]
     stages = {**pipeline.timings, "decode": decode, "match": match, "frame": whole}
-    config = spread_over_cores(pipeline.config)
     runs = [throughput(video, pipeline, stride, frames) for stride in strides]
     return {
         "frames": len(match),
@@ -64,7 +63,7 @@ def latency(
         "ms": {name: quantiles(times) for name, times in stages.items()},
         "runs": runs,
         "fps": runs[0]["fps"],
-        "at_once": config.frames_at_once,
+        "at_once": _whole_file(pipeline).frames_at_once,
     }
 
 
@@ -77,8 +76,7 @@ def throughput(video: Path, pipeline: Pipeline, every: int = 1, frames: int | No
         every: frames for each detection.
         frames: so many of the clip; None = all.
     """
-    config = spread_over_cores(pipeline.config)
-    config = replace(config, detect=replace(config.detect, mask_rows="due"))
+    config = _whole_file(pipeline)
     whole = Pipeline(config, pipeline.catalog, pipeline.bundle)
     with open_video(video) as source, TemporaryDirectory() as folder:
         whole.warm_up(source.size)
@@ -87,6 +85,12 @@ def throughput(video: Path, pipeline: Pipeline, every: int = 1, frames: int | No
         summary = run(islice(source, frames), sinks, whole, at_once=config.frames_at_once, schedule=schedule)
         spent = time.process_time() - began
     return {"every": every, "fps": round(summary.fps, 2), "cpu_ms": round(1000 * spent / max(summary.frames, 1), 2)}
+
+
+def _whole_file(pipeline: Pipeline) -> PipelineConfig:
+    """The pipeline's settings as `asworn match` takes them: its threads spread over frames side by side."""
+    config = spread_over_cores(replace(pipeline.config, frames_at_once=0))
+    return replace(config, detect=replace(config.detect, mask_rows="due"))
 
 
 def _timed(frames: Iterable[Frame], times: list[float]) -> Iterator[Frame]:

@@ -7,6 +7,8 @@ tracking failures", ICPR 2010.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +24,21 @@ MOST_GROWTH = 0.2  # between two pictures; more is an error
 _LOW, _HIGH = np.triu_indices(GRID * GRID, 1)  # all pairs of points
 
 
+class _Picture:
+    """A picture, made small and grey only when it is asked for: where every frame is detected nobody asks."""
+
+    def __init__(self, image: NDArray[np.uint8]) -> None:
+        self._image: NDArray[np.uint8] | None = image
+        self.width = image.shape[1]
+
+    @cached_property
+    def grey(self) -> NDArray[np.uint8]:
+        grey, self._image = small_grey(self._image), None
+        return grey
+
+
 class Flow:
-    """Follows boxes from picture to picture. Holds the last two pictures, small and grey."""
+    """Follows boxes from picture to picture. Holds the last two pictures."""
 
     def __init__(self) -> None:
         """Nothing seen yet."""
@@ -31,14 +46,12 @@ class Flow:
 
     def reset(self) -> None:
         """Forget the pictures, as before another video."""
-        self._before: NDArray[np.uint8] | None = None
-        self._now: NDArray[np.uint8] | None = None
-        self._scale = 1.0
+        self._before: _Picture | None = None
+        self._now: _Picture | None = None
 
     def see(self, image: NDArray[np.uint8]) -> None:
         """Take the next picture (H, W, 3) uint8 BGR."""
-        self._before, self._now = self._now, small_grey(image)
-        self._scale = self._now.shape[1] / image.shape[1]
+        self._before, self._now = self._now, _Picture(image)
 
     def move(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
         """Follow boxes from the picture before the last to the last one.
@@ -50,14 +63,14 @@ class Flow:
             (N, 4) float32 boxes; those that could not be followed are as they were.
         """
         xyxy = np.asarray(xyxy, np.float32).reshape(-1, 4)
-        known = self._before is not None and self._before.shape == self._now.shape
-        if not known or not len(xyxy):
+        if self._before is None or not len(xyxy) or self._before.grey.shape != self._now.grey.shape:
             return xyxy
-        boxes = xyxy * self._scale
+        scale = self._now.grey.shape[1] / self._now.width
+        boxes = xyxy * scale
         points = _grid(boxes)
         moved, status, _ = cv2.calcOpticalFlowPyrLK(
-            self._before,
-            self._now,
+            self._before.grey,
+            self._now.grey,
             points.reshape(-1, 1, 2),
             None,
             winSize=WINDOW,
@@ -67,7 +80,7 @@ class Flow:
         found = status.reshape(len(xyxy), -1) > 0
         result = _follow(boxes, points, moved.reshape(points.shape), found)
         good = found.mean(1) >= ENOUGH
-        return np.where(good[:, None], result / self._scale, xyxy).astype(np.float32)
+        return np.where(good[:, None], result / scale, xyxy).astype(np.float32)
 
 
 def small_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
