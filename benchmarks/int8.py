@@ -34,31 +34,40 @@ def quantised(bundle: Bundle, feeds: dict[str, list[Feed]], folder: Path) -> Bun
     Raises:
         BackendError: the package onnx, which the quantisation needs, is not installed.
     """
-    try:
-        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-    except ImportError as error:
-        raise BackendError(f"quantisation needs {error.name}: pip install 'asworn[train]'") from error
     folder.mkdir(parents=True, exist_ok=True)
     for name, (model, key) in FILES.items():
         source = bundle.path(bundle.model(model)[key])
-        folded = _folded(source, folder / f"{name}.folded.onnx")
-        quantize_static(
-            str(folded),
-            str(folder / source.name),
-            _Reader(feeds[name]),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv"],
-            per_channel=True,
-            reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-        )
-        folded.unlink()
+        quantise(source, feeds[name], folder / source.name)
     for path in bundle.folder.iterdir():
         if not (folder / path.name).exists() and path.name in bundle.card["files"]:
             shutil.copy(path, folder / path.name)
     write_card(folder, {key: value for key, value in bundle.card.items() if key not in ("format", "files")})
     return Bundle.open(folder)
+
+
+def quantise(source: Path, feeds: Iterable[Feed], target: Path) -> None:
+    """Write one ONNX file in int8; see `quantised`.
+
+    Raises:
+        BackendError: the package onnx is not installed.
+    """
+    try:
+        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    except ImportError as error:
+        raise BackendError(f"quantisation needs {error.name}: pip install 'asworn[train]'") from error
+    folded = _folded(source, target.with_suffix(".folded.onnx"))
+    quantize_static(
+        str(folded),
+        str(target),
+        _Reader(feeds),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=["Conv"],
+        per_channel=True,
+        reduce_range=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+    )
+    folded.unlink()
 
 
 def _folded(source: Path, target: Path) -> Path:

@@ -18,8 +18,10 @@ import numpy as np
 
 from benchmarks.peer import Asked, asked, peer_model
 from benchmarks.timing import quantiles
+from matcher.errors import InputError
 from matcher.pipeline import Pipeline
 from matcher.types import Frame
+from matcher.video.open import open_video
 
 OURS = "ours"
 SIZE = (640, 640)
@@ -112,10 +114,8 @@ def clip_frames(video: Path, count: int, start_s: float = 0.0) -> list[Frame]:
 
     Raises:
         MediaError: it cannot be read.
-        ValueError: it has too few.
+        InputError: it has too few.
     """
-    from matcher.video.open import open_video
-
     found: list[Frame] = []
     with open_video(video) as source:
         for frame in source:
@@ -123,4 +123,4 @@ def clip_frames(video: Path, count: int, start_s: float = 0.0) -> list[Frame]:
                 found.append(frame)
             if len(found) == count:
                 return found
-    raise ValueError(f"{video} has only {len(found)} frames from {start_s} s on")
+    raise InputError(f"{video} has only {len(found)} frames from {start_s} s on; ask for fewer")

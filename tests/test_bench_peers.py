@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import peer
+from benchmarks import peer, pipelines
 from benchmarks.detector_parity import Found, compare
-from matcher.errors import BackendError
+from matcher.catalog.catalog import Catalog
+from matcher.catalog.writer import CatalogWriter
+from matcher.config import PipelineConfig
+from matcher.errors import BackendError, InputError
+from matcher.pipeline import Pipeline
 from matcher.taxonomy import TYPES
+from matcher.types import Frame, Product
+from matcher.video.writer import VideoWriter
+from tests.toy_bundle import make_bundle, paint
 
 
 def found(xyxy: list[list[float]], classes: list[int], value: float = 1.0) -> Found:
@@ -75,3 +84,68 @@ def test_a_peers_program_runs_in_its_environment_alone(tmp_path: Path, monkeypat
         peer.run_peer(tmp_path / "env", "bad.py", [])
     with pytest.raises(BackendError, match="no environment with the peer"):
         peer.run_peer(tmp_path / "none", "good.py", [])
+
+
+PROGRAM = """
+import sys, timed
+frames = timed.load(sys.argv[1])
+print("it says what it does", file=sys.stderr)
+if len(frames) < 4:
+    sys.exit("too few frames")
+embed = lambda i, shape: len(timed.boxes(frames[i]))
+parts = {"detect": lambda i, _: frames[i].shape, "embed": embed, "search": max_of}
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An environment and programs that only count, under the real ones' names."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    shutil.copy(peer.PROGRAMS / "timed.py", programs)
+    for name in ("yolo_clip", "older"):
+        text = PROGRAM.replace("max_of", "lambda i, n: n") + f"timed.serve('{name}', parts)"
+        (programs / f"{name}.py").write_text(text)
+    monkeypatch.setattr(peer, "PROGRAMS", programs)
+    monkeypatch.setattr(pipelines, "hold_to", lambda threads: None)
+    folder = tmp_path / "env"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").symlink_to(sys.executable)
+    (folder / "yolo11n-seg-640x640.onnx").write_bytes(b"made before")
+    return folder
+
+
+def frames(count: int) -> list[Frame]:
+    return [Frame(paint((128, 96), {"tops": (20, 20, 70, 60)}), pts, index=pts) for pts in range(count)]
+
+
+def toy_pipeline(folder: Path) -> Pipeline:
+    bundle = make_bundle(folder / "toy")
+    dimension = bundle.model("embedder")["dimension"]
+    with CatalogWriter(folder / "shop", dimension, bundle.embedder_hash, bundle.name) as writer:
+        writer.add(Product("a", type="tops"), np.eye(1, dimension, dtype=np.float32))
+        writer.commit()
+    return Pipeline(PipelineConfig(), Catalog.load(folder / "shop"), bundle)
+
+
+def test_pipelines_take_turns_on_the_same_frames(tmp_path: Path, environment: Path) -> None:
+    result = pipelines.pipelines(toy_pipeline(tmp_path), frames(9), environment, threads=1, every=3)
+    assert set(result["ms"]) == {"ours", "yolo_clip", "older"} and set(result["ratio"]) == {"yolo_clip", "older"}
+    assert set(result["ms"]["older"]) == {"detect", "embed", "search", "frame", "cpu"}
+    assert {"frame", "cpu", "detect", "embed"} <= set(result["ms"]["ours"])
+    assert result["frames"] == 6 and result["products"] == 1 and result["garments"] > 0
+    assert result["fps"]["ours"] > 0 and set(result["ratio_cpu"]) == set(result["ratio"])
+
+
+def test_a_peer_that_ends_says_why(tmp_path: Path, environment: Path) -> None:
+    with pytest.raises(BackendError, match="yolo_clip.py failed: too few frames"):
+        pipelines.pipelines(toy_pipeline(tmp_path), frames(3), environment, threads=1)
+
+
+def test_frames_of_a_clip_from_a_time_on(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "clip.mp4", (128, 96), Fraction(10), Fraction(1, 10)) as writer:
+        for frame in frames(12):
+            writer.write(frame.image, frame.pts)
+    assert [round(one.time, 1) for one in pipelines.clip_frames(tmp_path / "clip.mp4", 3, 0.5)] == [0.5, 0.6, 0.7]
+    with pytest.raises(InputError, match="only 7 frames from 0.5 s on"):
+        pipelines.clip_frames(tmp_path / "clip.mp4", 30, 0.5)
