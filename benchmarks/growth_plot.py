@@ -13,7 +13,7 @@ PANELS = (
 )
 NAMES = {
     "cpu_ms": "processor ms a frame",
-    "rest_ms": "all but the detector, ms",
+    "rest_ms": "of it, all but the detector",
     "lookup_ms": "search, mean ms a frame",
     "fps": "frames/s of each",
     "detections_s": "detections/s of each",
