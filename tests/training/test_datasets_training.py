@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from configs import __file__ as configs
 from matcher.errors import ConfigError, InputError
 from matcher.taxonomy import TYPE_IDS
 from training.checkpoint import load_checkpoint
@@ -21,6 +23,7 @@ from training.data.records import tight_boxes
 from training.datasets.annotated import AnnotatedSet, open_index
 from training.datasets.garments import open_set_garments
 from training.datasets.index import PictureIndex, trainable
+from training.datasets.records import Picture
 from training.datasets.registry import SETS, open_set
 from training.datasets.report import Report
 from training.detector.batches import Batches
@@ -35,6 +38,7 @@ from training.export_bundle import load_types
 from training.loop import LoopConfig
 from training.measure import measure_types
 from training.mixture import GarmentData, open_garments
+from training.settings import load_settings
 
 from . import published
 from .published import HEIGHT, PANTS, TOP, WIDTH
@@ -73,6 +77,18 @@ def test_an_index_is_whole_or_absent(tmp_path: Path) -> None:
         PictureIndex.write(tmp_path / "index", breaks())
     with pytest.raises(ConfigError, match="not a finished index"):
         PictureIndex(tmp_path / "index")
+
+
+def test_two_processes_may_make_the_same_index(root: Path, tmp_path: Path) -> None:
+    def read() -> Iterator[Picture]:
+        return open_set("deepfashion2", root).pictures(TRAIN, Report())
+
+    def meanwhile() -> Iterator[Picture]:
+        yield next(read())
+        PictureIndex.write(tmp_path / "index", read())
+
+    assert len(PictureIndex.write(tmp_path / "index", meanwhile())) == 12  # the first to finish wins
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_pictures_for_the_detector(root: Path, tmp_path: Path) -> None:
@@ -218,3 +234,17 @@ def test_held_out_products_are_queries_and_gallery(root: Path, tmp_path: Path) -
     queries, gallery = show(open_set_garments("deepfashion2", root, tmp_path), 64, 0.1)
     # Two products, and six pairs of trousers of nobody in particular, each a garment of its own.
     assert len(queries) == 8 and list(gallery.names[:2]) == ["df2-1001-1", "df2-1002-1"]
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "kind"),
+    [
+        ("detector", "deepfashion2", DetectorConfig),
+        ("detector", "fashionpedia", DetectorConfig),
+        ("types", "deepfashion2", TypesConfig),
+        ("embedder", "deepfashion2", EmbedderConfig),
+    ],
+)
+def test_recipes_for_public_sets_can_be_read(model: str, name: str, kind: type) -> None:
+    config = load_settings(kind, Path(configs).parent / f"train_{model}_{name}.toml")
+    assert config.data.set == name and name in SETS

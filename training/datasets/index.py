@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict
 from fractions import Fraction
@@ -62,27 +64,39 @@ class PictureIndex:
 
     @staticmethod
     def write(folder: Path, pictures: Iterable[Picture], origin: Path | None = None) -> PictureIndex:
-        """Index pictures into `folder`, one at a time; `index.json` comes last, so an index is whole or absent.
+        """Index pictures into `folder`, one at a time; the index is whole or absent, whoever else writes it too.
 
         Args:
             folder: made if need be.
             pictures: consumed once.
             origin: folder that they are read from.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        places, garments = [1], []
-        with (folder / "pictures.jsonl").open("wb") as file:
-            file.write(b"\n")  # an empty file cannot be mapped
-            for i, picture in enumerate(pictures):
-                line = json.dumps(_to_table(picture, folder, i)).encode() + b"\n"
-                file.write(line)
-                places.append(places[-1] + len(line))
-                garments.append([(g.type_id, g.segmentation is not None) for g in trainable(picture)])
-        np.save(folder / "places.npy", np.array(places, np.int64))
-        head = {"format": _FORMAT, "origin": str(origin or ""), "garments": garments}
-        (folder / "index.tmp").write_text(json.dumps(head), encoding="utf-8")
-        (folder / "index.tmp").rename(folder / "index.json")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Every process of a training run may come here first: each builds its own, and the first to finish wins.
+        own = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            _write_into(own, pictures, origin)
+            own.rename(folder)  # fails where another index is already
+        except OSError:
+            if not (folder / "index.json").is_file():
+                raise
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
         return PictureIndex(folder)
+
+
+def _write_into(folder: Path, pictures: Iterable[Picture], origin: Path | None) -> None:
+    places, garments = [1], []
+    with (folder / "pictures.jsonl").open("wb") as file:
+        file.write(b"\n")  # an empty file cannot be mapped
+        for i, picture in enumerate(pictures):
+            line = json.dumps(_to_table(picture, folder, i)).encode() + b"\n"
+            file.write(line)
+            places.append(places[-1] + len(line))
+            garments.append([(g.type_id, g.segmentation is not None) for g in trainable(picture)])
+    np.save(folder / "places.npy", np.array(places, np.int64))
+    head = {"format": _FORMAT, "origin": str(origin or ""), "garments": garments}
+    (folder / "index.json").write_text(json.dumps(head), encoding="utf-8")
 
 
 def trainable(picture: Picture) -> list[Instance]:
