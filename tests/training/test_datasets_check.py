@@ -315,6 +315,38 @@ def test_no_damage_of_any_file_raises(name: str, tmp_path: Path) -> None:
         shutil.rmtree(root)
 
 
+ODD = (None, [], {}, "x", "", -1, 0, 10**400, 1e308, float("nan"), True, [[]], [None] * 8, {"size": [1]}, "1" * 50)
+
+
+def mutated(value: Any, rng: random.Random, share: float) -> Any:
+    """The same JSON value with odd ones here and there, keys left out and lists cut."""
+    if rng.random() < share:
+        return rng.choice(ODD)
+    if isinstance(value, dict):
+        return {k: mutated(v, rng, share) for k, v in value.items() if rng.random() > share / 2}
+    if isinstance(value, list):
+        kept = value[: rng.randrange(len(value) + 1)] if rng.random() < share else value
+        return [mutated(v, rng, share) for v in kept]
+    return value
+
+
+@pytest.mark.parametrize(
+    "name", ["deepfashion2", "street2shop", "fashionpedia", "imaterialist2019", "movingfashion", "coco"]
+)
+def test_no_odd_value_in_a_label_raises(name: str, tmp_path: Path) -> None:
+    root = published.WRITERS[name](tmp_path / "set")
+    whole = {path: json.loads(path.read_text()) for path in sorted(root.rglob("*.json"))}
+    rng = random.Random(name)
+    found = 0
+    for _ in range(3 if name == "movingfashion" else 15):
+        for path, value in whole.items():
+            path.write_text(json.dumps(mutated(value, rng, 0.1 if name == "movingfashion" else 0.03)))
+        lines = problems(name, root)
+        assert all("\n" not in line for line in lines)
+        found += len(lines)
+    assert found
+
+
 def test_the_command_prints_types_and_problems_and_writes_json(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     root, out = published.deepfashion2(tmp_path / "set", pairs=2), tmp_path / "out.json"
     edit(root / DF2, lambda n: n["item1"].update(bounding_box=[5, 5, 5, 40]))
