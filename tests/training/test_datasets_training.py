@@ -139,6 +139,27 @@ def test_nothing_usable_is_said_in_one_line(tmp_path: Path) -> None:
         open_index("deepfashion2", root, "holiday", tmp_path)
 
 
+def test_damaged_pictures_do_not_stop_a_training(root: Path, tmp_path: Path) -> None:
+    pictures = AnnotatedSet(open_index("deepfashion2", root, TRAIN, tmp_path), HEIGHT)
+    (root / "train" / "image" / "000002.jpg").write_bytes(b"\xff\xd8\xff")
+    published.write_photo(root / "train" / "image" / "000012.jpg", 1)
+    assert np.array_equal(pictures[1].image, pictures[2].image)
+    garments = open_set_garments("deepfashion2", root, tmp_path / "cut")
+    assert len(garments.find(TRAIN)) == 22
+    for path in (root / "train" / "image").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(ConfigError, match="are damaged; asworn data check"):
+        pictures[0]
+
+
+def test_a_set_without_garments_is_said_in_one_line(tmp_path: Path) -> None:
+    root = published.fashionpedia(tmp_path / "set")
+    for path in (root / "annotations").iterdir():
+        path.write_text(path.read_text().replace("top, t-shirt, sweatshirt", "pocket"))
+    with pytest.raises(ConfigError, match="no garment of a known type to train on"):
+        open_set_garments("fashionpedia", root, tmp_path)
+
+
 def test_garments_of_pairs(root: Path, tmp_path: Path) -> None:
     garments = open_set_garments("deepfashion2", root, tmp_path)
     rows = [garments.rows[i] for i in garments.find(TRAIN)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from matcher.errors import ConfigError, InputError
+from matcher.errors import ConfigError, InputError, MatcherError
 from training.data.records import MAX_INSTANCES, Annotated
 from training.data.store import Drawable
 from training.datasets.index import PictureIndex, instance_mask, trainable
@@ -19,6 +19,7 @@ from training.datasets.registry import open_set
 from training.datasets.report import Report
 
 log = logging.getLogger(__name__)
+_DAMAGED_IN_A_ROW = 100
 
 
 def open_index(name: str, root: Path, split: str, cache: Path, limit: int = 0) -> PictureIndex:
@@ -99,6 +100,19 @@ class AnnotatedSet(Drawable):
         return self._types
 
     def __getitem__(self, i: int) -> Annotated:
+        """A picture; where its file or its masks are damaged, the next one that is not.
+
+        Raises:
+            ConfigError: a hundred pictures in a row are damaged.
+        """
+        for step in range(_DAMAGED_IN_A_ROW):
+            try:
+                return self._read((i + step) % len(self))
+            except MatcherError as error:
+                log.warning("%s is left out: %s", self.name((i + step) % len(self)), error)
+        raise ConfigError(f"the pictures around {self.name(i)} are damaged; asworn data check says how")
+
+    def _read(self, i: int) -> Annotated:
         picture = self._index[self._rows[i]]
         image, rows = read_pixels(picture), self._usable(picture)
         ids = np.zeros(image.shape[:2], np.uint8)

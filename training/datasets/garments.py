@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,6 @@ from training.data.garment_crops import (
     cut,
     mask_box,
 )
-from training.data.garment_sources import cached
 from training.datasets import records
 from training.datasets.annotated import open_index
 from training.datasets.index import PictureIndex, instance_mask
@@ -58,11 +57,19 @@ def open_set_garments(name: str, root: Path, cache: Path, limit: int = 0) -> Gar
         index = open_index(name, root, split, cache, limit)
         hold_out = VALIDATION not in splits
         folder = cache / f"garments-{name}-{split}{f'-{limit}' if limit else ''}"
-        stores.append(cached(folder, partial(_cut_all, index, split, hold_out)))
+        stores += _packed(folder, _cut_all(index, split, hold_out))
     garments = Garments(stores)
     if not garments.find(TRAIN):
         raise ConfigError(f"{name} in {root} has no garment of a known type to train on")
     return garments
+
+
+def _packed(folder: Path, garments: Iterator[Garment]) -> list[GarmentStore]:
+    """The store in a folder, made of the garments if there is none; no store where there are no garments."""
+    if (folder / "index.json").is_file():
+        return [GarmentStore(folder)]
+    first = next(garments, None)
+    return [] if first is None else [GarmentStore.write(folder, chain([first], garments))]
 
 
 def _cut_all(index: PictureIndex, split: str, hold_out: bool) -> Iterator[Garment]:
