@@ -216,3 +216,21 @@ def test_a_playlist_file_cannot_call_the_network(folder: Path) -> None:
         with pytest.raises(MediaError):
             open_video(_bytes(folder, "list.m3u8", text.encode()))
     assert asked == []
+
+
+def test_decoded_pictures_do_not_wait_for_the_garbage_collector(folder: Path) -> None:
+    import gc
+
+    def alive() -> int:
+        return sum(type(thing).__name__ == "VideoFrame" for thing in gc.get_objects())
+
+    path = clips.constant(folder).path
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        for _ in range(3):
+            assert len(read(path)) == 24
+        assert alive() - before <= 6, "of 72 pictures"
+    finally:
+        gc.enable()

@@ -16,8 +16,30 @@ _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _HD_LINES = 720
 
 
-def to_bgr(frame: VideoFrame) -> NDArray[np.uint8]:
+class Turns:
+    """The display matrices of one stream, read from one frame for each rotation that occurs.
+
+    PyAV ties a frame whose side data is read into a circle of references: its pixels then stay until Python's collector
+    happens to run, hundreds of megabytes later.
+    """
+
+    def __init__(self) -> None:
+        """Nothing read yet."""
+        self._known: dict[int, tuple[int, int, int, int] | None] = {}
+
+    def __call__(self, frame: VideoFrame) -> tuple[int, int, int, int] | None:
+        """As `display_matrix`."""
+        if frame.rotation not in self._known:
+            self._known[frame.rotation] = display_matrix(frame)
+        return self._known[frame.rotation]
+
+
+def to_bgr(frame: VideoFrame, turns: Turns | None = None) -> NDArray[np.uint8]:
     """Convert any pixel format (10 bit, HDR, grey, palette...) and turn the picture upright.
+
+    Args:
+        frame: as decoded.
+        turns: those of its stream.
 
     Returns:
         (H, W, 3) uint8 BGR, C-contiguous.
@@ -26,7 +48,7 @@ def to_bgr(frame: VideoFrame) -> NDArray[np.uint8]:
     hd = frame.colorspace == _UNSPECIFIED and min(frame.width, frame.height) >= _HD_LINES
     image = frame.to_ndarray(format="bgr24", src_colorspace=Colorspace.ITU709 if hd else None)
     image = to_standard(image, frame.color_trc, frame.color_primaries)
-    return upright(image, display_matrix(frame))
+    return upright(image, (turns or Turns())(frame))
 
 
 def display_matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:

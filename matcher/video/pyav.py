@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from matcher.errors import MediaError
 from matcher.types import Frame
 from matcher.video.clock import Clock
-from matcher.video.picture import to_bgr
+from matcher.video.picture import Turns, to_bgr
 
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp", "rtp", "tcp")
 MAX_PIXELS = 100_000_000
@@ -76,6 +76,7 @@ class PyAVSource:
 
     def _open(self) -> None:
         self._container = _open_container(self._source, self._timeout_s, self.name)
+        self._turns = Turns()
         self._closed = False
         try:
             self._stream = _video_stream(self._container, self.name)
@@ -94,7 +95,7 @@ class PyAVSource:
     def _learn(self) -> None:
         """Copy what is known: PyAV's streams must not be touched after the container is closed."""
         stream, container = self._stream, self._container
-        height, width = to_bgr(self._first).shape[:2]
+        height, width = to_bgr(self._first, self._turns).shape[:2]
         self.size: tuple[int, int] = (width, height)
         self.time_base: Fraction = stream.time_base or Fraction(1, 90_000)
         self.rate = _rate(stream)
@@ -124,7 +125,7 @@ class PyAVSource:
         picture, index = self._first, 0
         while picture is not None:
             pts = clock(_stamp(picture), picture.duration)
-            yield Frame(to_bgr(picture), pts, self.time_base, self.name, index)
+            yield Frame(to_bgr(picture, self._turns), pts, self.time_base, self.name, index)
             picture, index = next(self._pictures, None), index + 1
         self.truncated |= index + self.corrupt < self._stated * 0.98 - 1
 
