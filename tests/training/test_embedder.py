@@ -211,7 +211,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(tmp_path: Path, no_image
     for part in ("model", "averaged"):
         for name, value in state[part].items():
             # The first sums in a process may differ in last bits, which Adam grows in weights with hardly a gradient.
-            assert (again[part][name] - value).abs().double().mean() < 2e-4, name
+            assert (again[part][name] - value).abs().sum() <= 2e-4 * value.numel(), name
 
 
 def test_a_run_that_collapses_stops_and_says_so(tmp_path: Path, no_imagenet: None, monkeypatch: object) -> None:
