@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -56,18 +57,17 @@ def quantise(source: Path, feeds: Iterable[Feed], target: Path) -> None:
     except ImportError as error:
         raise BackendError(f"quantisation needs {error.name}: pip install 'asworn[train]'") from error
     folded = _folded(source, target.with_suffix(".folded.onnx"))
-    quantize_static(
-        str(folded),
-        str(target),
-        _Reader(feeds),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=["Conv"],
-        per_channel=True,
-        reduce_range=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
-    folded.unlink()
+    how = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "quant_format": QuantFormat.QDQ}
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # it asks for a preparation that `_folded` is
+    try:
+        nodes = ["Conv"]
+        quantize_static(
+            folded, target, _Reader(feeds), op_types_to_quantize=nodes, per_channel=True, reduce_range=True, **how
+        )
+    finally:
+        logging.disable(before)
+        folded.unlink()
 
 
 def _folded(source: Path, target: Path) -> Path:

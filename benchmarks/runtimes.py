@@ -150,7 +150,7 @@ def _feeds(bundle: Bundle, shots: list[Shot], threads: int) -> dict[str, list[Fe
 def _frame(shot: Shot) -> Shot:
     """A photo as a frame of 1280x720 with three garments."""
     size = np.array([1280, 720], np.float32)
-    scale = np.tile(size / shot.image.shape[1::-1], 2)
+    scale = np.tile(size / shot.image.shape[1::-1], 2).astype(np.float32)
     rows = np.arange(GARMENTS) % len(shot.labels)
     return Shot(cv2.resize(shot.image, (1280, 720)), shot.xyxy[rows] * scale, shot.labels[rows])
 
