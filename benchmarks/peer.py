@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from matcher.errors import BackendError
 
-PACKAGES = ("ultralytics", "onnx", "onnxruntime", "rfdetr[onnx]", "open_clip_torch", "faiss-cpu", "av")
+PACKAGES = ("ultralytics", "onnx", "onnxruntime", "rfdetr[onnx]", "open_clip_torch", "faiss-cpu")
 ADVICE = (
     f"make one with `python -m venv DIR && DIR/bin/pip install {' '.join(PACKAGES)}` and name it with --peer-env DIR"
 )
