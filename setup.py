@@ -28,7 +28,7 @@ RUNTIME = [
 ]
 TRAIN = ["torch>=2.4", "torchvision>=0.19", "onnx>=1.17", "onnxscript>=0.3", "pytorch-metric-learning>=2.6"]
 CLIP = ["torch>=2.4", "open_clip_torch>=2.30", "timm>=1.0.9"]
-BENCH = ["matplotlib>=3.8", "scenedetect>=0.7"]
+BENCH = ["matplotlib>=3.8", "scenedetect-headless>=0.7"]
 DEV = ["pytest>=8", "ruff>=0.8", "import-linter>=2.1"]
 
 setup(
