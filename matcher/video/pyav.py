@@ -31,6 +31,8 @@ _PICTURE = "_pipe"
 _DAMAGE = (av.InvalidDataError, av.PatchWelcomeError, av.UnknownError, av.BugError)  # reading may go on after these
 _BAD_IN_A_ROW = 200
 _FASTEST = 1000  # frames per second; above it the rate is the unit of time and says nothing
+# PyAV before 19 raises on tags that are no UTF-8 unless told otherwise; later ones do not know the word.
+_LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def is_url(source: object) -> bool:
@@ -200,7 +202,7 @@ def _open_container(source: str | Path, timeout_s: float, name: str) -> InputCon
         kind = "is a folder, not a video" if Path(source).is_dir() else "no such file"
         raise MediaError(f"{source}: {kind}; give the path of a video")
     try:
-        return av.open(str(source), "r", options=options, metadata_errors="replace", **extra)
+        return av.open(str(source), "r", options=options, **_LENIENT, **extra)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"{name}: {_why_not(source, error)}") from error
 
