@@ -110,7 +110,10 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(pipelines, "hold_to", lambda threads: None)
     folder = tmp_path / "env"
     (folder / "bin").mkdir(parents=True)
-    (folder / "bin" / "python").symlink_to(sys.executable)
+    # A link would be taken for the Python that this one was made from, which has none of its packages.
+    python = folder / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
     (folder / "yolo11n-seg-640x640.onnx").write_bytes(b"made before")
     return folder
 
