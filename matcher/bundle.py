@@ -91,6 +91,23 @@ class Bundle:
         except KeyError:
             raise BundleError(f"the bundle {self.folder} has no {name}; use another bundle") from None
 
+    def with_model(self, model: str, name: str, section: dict[str, Any], hashed: str) -> Bundle:
+        """The bundle with another project's model in place of its own.
+
+        Args:
+            model: which one.
+            name: of the replacement, the "file" of its section; also added to the bundle's name.
+            section: of the card.
+            hashed: SHA-256 that stands for what the replacement gives.
+        """
+        card = {
+            **self.card,
+            "name": f"{self.card.get('name', self.folder.name)}+{name}",
+            "models": {**self.card["models"], model: section},
+            "files": {**self.card["files"], name: hashed},
+        }
+        return Bundle(self.folder, card)
+
     @property
     def name(self) -> str:
         """Name and version for display, e.g. "tiny 2026.11"."""

@@ -88,10 +88,5 @@ def with_embedder(bundle: Bundle, text: str) -> Bundle:
         return bundle
     foreign = ForeignEmbedder.parse(text)
     models = {name: section for name, section in bundle.card["models"].items() if name in KEPT}
-    card = {
-        **bundle.card,
-        "name": f"{bundle.card.get('name', bundle.folder.name)}+{foreign.name}",
-        "models": {**models, "embedder": foreign.section()},
-        "files": {**bundle.card["files"], foreign.name: foreign.hash()},
-    }
-    return Bundle(bundle.folder, card)
+    kept = Bundle(bundle.folder, {**bundle.card, "models": models})
+    return kept.with_model("embedder", foreign.name, foreign.section(), foreign.hash())

@@ -68,6 +68,16 @@ def test_nothing_on_either_side() -> None:
     assert result["matched"] == 0 and result["box_px"] is None and result["mask_iou"] is None
 
 
+def this_python(folder: Path) -> Path:
+    """An environment whose Python is the one that runs here, packages included."""
+    (folder / "bin").mkdir(parents=True)
+    # A link would be taken for the Python that this one was made from, which has none of its packages.
+    python = folder / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    return folder
+
+
 def test_a_peers_program_runs_in_its_environment_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
@@ -75,8 +85,7 @@ def test_a_peers_program_runs_in_its_environment_alone(tmp_path: Path, monkeypat
     (programs / "good.py").write_text(text)
     (programs / "bad.py").write_text("raise SystemExit('it broke')")
     monkeypatch.setattr(peer, "PROGRAMS", programs)
-    (tmp_path / "env" / "bin").mkdir(parents=True)
-    (tmp_path / "env" / "bin" / "python").symlink_to(sys.executable)
+    this_python(tmp_path / "env")
     peer.run_peer(tmp_path / "env", "good.py", [str(tmp_path / "said")])
     said = (tmp_path / "said").read_text()
     assert said.startswith("True") and str(Path.cwd()) not in said
@@ -108,12 +117,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (programs / f"{name}.py").write_text(text)
     monkeypatch.setattr(peer, "PROGRAMS", programs)
     monkeypatch.setattr(pipelines, "hold_to", lambda threads: None)
-    folder = tmp_path / "env"
-    (folder / "bin").mkdir(parents=True)
-    # A link would be taken for the Python that this one was made from, which has none of its packages.
-    python = folder / "bin" / "python"
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
+    folder = this_python(tmp_path / "env")
     (folder / "yolo11n-seg-640x640.onnx").write_bytes(b"made before")
     return folder
 

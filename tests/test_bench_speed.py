@@ -23,18 +23,7 @@ from matcher.pipeline import Pipeline
 from matcher.video.writer import VideoWriter
 from tests.test_carry import scene
 from tests.test_pipeline import walk
-from tests.toy_bundle import COLOURS, make_bundle
-from tests.toy_shop import write_shop
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return make_bundle(tmp_path_factory.mktemp("toy"))
-
-
-@pytest.fixture(scope="module")
-def catalog(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    return write_shop(tmp_path_factory.mktemp("shop") / "toy.catalog", bundle)
+from tests.toy_bundle import COLOURS
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,7 @@ from matcher.sinks.base import Closing
 from matcher.stages.flow import Flow
 from matcher.types import EXACT, Frame, Garments
 from tests.test_pipeline import walk
-from tests.toy_bundle import make_bundle, paint
-from tests.toy_shop import write_shop
+from tests.toy_bundle import paint
 
 
 def cloth(seed: int, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -56,16 +55,6 @@ def test_a_box_that_cannot_be_followed_stays() -> None:
         flow.see(image)
         np.testing.assert_allclose(flow.move(box), box, atol=1)
     assert flow.move(np.zeros((0, 4), np.float32)).shape == (0, 4)
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return make_bundle(tmp_path_factory.mktemp("toy"))
-
-
-@pytest.fixture(scope="module")
-def catalog(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    return write_shop(tmp_path_factory.mktemp("shop") / "toy.catalog", bundle)
 
 
 class Collect(Closing):

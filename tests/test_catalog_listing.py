@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from matcher.catalog.writer import CatalogWriter
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import Product
 from tests.catalogs import DIMENSION, EMBEDDER, normalised, random_entries
+from tests.test_catalog_check import sign, sql
 
 TORSO = ("dresses", "outerwear", "tops")
 Listed = tuple[Product, NDArray[np.float32], list[NDArray[np.float32]]]
@@ -121,3 +123,18 @@ def test_only_types_worn_at_the_same_place_are_listed() -> None:
     assert also_listed("pants", looks(pants=0.9, leggings=LEAST)) == ["leggings"]
     assert also_listed("tops", looks(tops=0.7, dresses=LEAST - 0.01)) == []
     assert also_listed("tops", None) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE product SET type = 'hats' WHERE type = 'tops'", "tops: .* another type in the product table"),
+        ("UPDATE product SET type = 'dresses'", "dresses: .* listed as if they were of another type"),
+        ("UPDATE vector SET own = 1", "vectors of other types, the manifest says"),
+    ],
+)
+def test_listings_hide_no_damage(tmp_path: Path, change: str, told: str) -> None:
+    write(tmp_path / "c", entries(6, 40))
+    sql(tmp_path / "c", change)
+    sign(tmp_path / "c")
+    assert any(re.search(told, problem) for problem in check(tmp_path / "c").problems)

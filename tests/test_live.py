@@ -10,8 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -31,6 +30,7 @@ from matcher.video.paced import Paced
 from tests import clips
 from tests.test_cli_match import shop  # noqa: F401 - a fixture
 from tests.test_runner import Collect, Oops, Stages
+from tests.threads import in_time
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 PARTS = {"cut": "cut_fails_at", "detector": "detect_fails_at", "stage": "fail_at", "carry": "carry_fails_at"}
@@ -47,17 +47,6 @@ def frames(number: int | None = None, fail_at: int | None = None, gap_s: float =
 
 def stream(stages: Stages, sinks: tuple[Collect, ...] = (), every: int = 1, **source: float | None) -> Stream:
     return Stream(frames(**source), stages, sinks, Schedule(EngineConfig(detect_every=every)))
-
-
-def in_time(call: Callable[[], object]) -> object:
-    """Run in a thread, so that a hang is a failure of the test; no thread of ours may be left."""
-    pool = ThreadPoolExecutor(1)
-    try:
-        return pool.submit(call).result(timeout=30)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        left = [thread.name for thread in threading.enumerate() if thread.name.startswith("asworn-")]
-        assert not left, f"threads left: {left}"
 
 
 def to_the_end(streams: list[Stream], workers: int = 2) -> Live:

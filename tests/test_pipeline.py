@@ -24,16 +24,6 @@ from tests.toy_shop import write_shop
 STAGES = {"cut", "detect", "track", "mask", "classify", "embed", "fuse", "look up", "settle"}
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return make_bundle(tmp_path_factory.mktemp("toy"))
-
-
-@pytest.fixture(scope="module")
-def catalog(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    return write_shop(tmp_path_factory.mktemp("shop") / "toy.catalog", bundle)
-
-
 def walk(count: int = 20, rate: int = 25) -> Iterator[Frame]:
     """Somebody in top and trousers walks right, a bag is carried left, shoes come into view half-way."""
     for i in range(count):

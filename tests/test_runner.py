@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from matcher.runner import Progress, Summary, run
+from matcher.runner import Progress, run
 from matcher.sinks.base import Closing
 from matcher.types import Frame, Garments
+from tests.threads import in_time
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 LONG = 300  # frames, far more than may wait in the queues
@@ -92,17 +91,6 @@ def frames(count: int = LONG, fail_at: int | None = None) -> Iterator[Frame]:
         if i == fail_at:
             raise Oops("source")
         yield Frame(IMAGE, i, Fraction(1, 25))
-
-
-def in_time(call: Callable[[], Summary]) -> Summary:
-    """Run in a thread, so that a hang is a failure of the test and not of the whole suite."""
-    pool = ThreadPoolExecutor(1)
-    try:
-        return pool.submit(call).result(timeout=30)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        left = [thread.name for thread in threading.enumerate() if thread.name.startswith("asworn-")]
-        assert not left, f"threads left: {left}"
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5])

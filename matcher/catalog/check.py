@@ -80,25 +80,27 @@ def _file_problems(generation: Generation) -> Iterator[str]:
 
 def _count_problems(generation: Generation) -> Iterator[str]:
     manifest = generation.manifest
-    listed = {name: generation.table.count_listed(name) for name in generation.types}
-    total = sum(len(sub.owners) - listed[name] for name, sub in generation.types.items())
+    own = {name: generation.table.own(name) for name in generation.types}
+    total = sum(int(mine.sum()) for mine in own.values())
     if total != manifest.vectors:
         yield f"there are {total} vectors, the manifest says {manifest.vectors}"
-    owners = [sub.owners for sub in generation.types.values()]
     covered = np.zeros(len(generation), bool)
     for name, sub in generation.types.items():
-        products = np.unique(sub.owners)
-        own = [row for row in products.tolist() if generation.product(row).type == name]
-        covered[own] = True
-        says = manifest.types[name]
-        if len(own) != says["products"]:
-            yield f"{name}: there are {len(own)} products, the manifest says {says['products']}"
-        if listed[name] != says.get("listed", 0):
-            yield f"{name}: {listed[name]} vectors of other types, the manifest says {says.get('listed', 0)}"
-        wrong = set(products.tolist()) - set(own)
-        if wrong and not listed[name]:
+        says, mine = manifest.types[name], own[name]
+        products, others = np.unique(sub.owners[mine]).tolist(), np.unique(sub.owners[~mine]).tolist()
+        listed = int((~mine).sum())
+        covered[products] = True
+        if len(products) != says["products"]:
+            yield f"{name}: there are {len(products)} products, the manifest says {says['products']}"
+        if listed != says.get("listed", 0):
+            yield f"{name}: {listed} vectors of other types, the manifest says {says.get('listed', 0)}"
+        wrong = [row for row in products if generation.product(row).type != name]
+        if wrong:
             yield f"{name}: {len(wrong)} products are of another type in the product table"
-    if owners and not covered.all():
+        wrong = [row for row in others if generation.product(row).type == name]
+        if wrong:
+            yield f"{name}: {len(wrong)} products are listed as if they were of another type"
+    if generation.types and not covered.all():
         yield f"{np.count_nonzero(~covered)} products have no vector"
 
 
@@ -114,8 +116,7 @@ def _vector_problems(name: str, sub: SubIndex) -> Iterator[str]:
 
 def _self_search(generation: Generation, name: str, sub: SubIndex, most: int) -> tuple[int, int, int]:
     """Vectors searched for, how many found their own product or an equal one, how many have an equal elsewhere."""
-    count = len(sub.owners)
-    positions = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+    positions = sub.spread(most)
     probs = np.tile(np.eye(len(TYPES), dtype=np.float32)[TYPES.index(name)], (len(positions), 1))
     vectors = sub.kind.vectors(sub.index, positions)
     rows, scores = generation.search(vectors, probs, k=2, top_types=1)

@@ -56,8 +56,7 @@ def find_duplicates(generation: Generation, least: float = ALIKE, most_vectors: 
 
 
 def _pairs(sub: SubIndex, generation: Generation, least: float, most: int) -> Iterator[tuple[int, int, float]]:
-    count = len(sub.owners)
-    chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+    chosen = sub.spread(most)
     for start in range(0, len(chosen), _BLOCK):
         positions = chosen[start : start + _BLOCK]
         rows, scores = sub.search(sub.kind.vectors(sub.index, positions), _NEIGHBOURS + 1)

@@ -37,6 +37,11 @@ class SubIndex:
         """Vectors of the product that has most of them."""
         return int(np.unique(self.owners, return_counts=True)[1].max(initial=1))
 
+    def spread(self, most: int) -> NDArray[np.int64]:
+        """At most so many positions, evenly spread over all of them, in order."""
+        count = len(self.owners)
+        return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+
     def search(
         self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

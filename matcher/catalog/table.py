@@ -201,10 +201,10 @@ class Table:
             raise CatalogError(f"{self._path} is inconsistent about {type_name}; rebuild the catalogue")
         return pairs[:, 1]
 
-    def count_listed(self, type_name: str) -> int:
-        """Vectors in a type's sub-index of products that are of another type."""
-        sql = f"SELECT count(*) FROM vector WHERE type = ? AND NOT {self._own}"
-        return self._query(sql, [TYPES.index(type_name)])[0][0]
+    def own(self, type_name: str) -> NDArray[np.bool_]:
+        """(M,) whether the vector at each position of a type's sub-index is of a product of that type."""
+        sql = f"SELECT {self._own} FROM vector WHERE type = ? ORDER BY position"
+        return np.array(self._query(sql, [TYPES.index(type_name)]), bool).reshape(-1)
 
     def places(self, row: int) -> list[tuple[str, int]]:
         """(type name, position in that sub-index) of each vector of a product, in the sub-index of its own type."""

@@ -96,10 +96,4 @@ def with_detector(bundle: Bundle, text: str, classes: str = "") -> Bundle:
             raise ConfigError(f"{classes} is for another project's detector; name that too: {FORMS}")
         return bundle
     foreign = ForeignDetector.parse(text, classes)
-    card = {
-        **bundle.card,
-        "name": f"{bundle.card.get('name', bundle.folder.name)}+{foreign.name}",
-        "models": {**bundle.card["models"], "detector": foreign.section()},
-        "files": {**bundle.card["files"], foreign.name: foreign.hash()},
-    }
-    return Bundle(bundle.folder, card)
+    return bundle.with_model("detector", foreign.name, foreign.section(), foreign.hash())
