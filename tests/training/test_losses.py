@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from matcher.errors import ConfigError
-from training.embedder.losses import LOSSES, MultiSimilarity, SemiHardTriplet, SymmetricInfoNCE, make_loss
+from training.embedder.losses import LOSSES, SymmetricInfoNCE, make_loss
+from training.embedder.metric_losses import (
+    PROXIES,
+    BatchHardTriplet,
+    Circle,
+    Contrastive,
+    MultiSimilarity,
+    SemiHardTriplet,
+    SupCon,
+)
 
 
 def unit(rows: int, width: int, seed: int) -> torch.Tensor:
@@ -121,22 +130,154 @@ def test_multi_similarity_matches_a_plain_loop() -> None:
     assert float(MultiSimilarity()(shop, worn)) == pytest.approx(plain_multi_similarity(shop, worn), rel=1e-3)
 
 
-# Not the triplet loss: strangers paired at random leave few semi-hard triplets, so its value falls then too.
-@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"triplet"}))
+def joined(shop: torch.Tensor, worn: torch.Tensor) -> tuple[np.ndarray, list[int]]:
+    """Cosines of all views with all views, and whose views they are."""
+    both = torch.cat([shop, worn]).double().numpy()
+    return both @ both.T, [*range(len(shop))] * 2
+
+
+def plain_batch_hard(shop: torch.Tensor, worn: torch.Tensor, margin: float) -> float:
+    similar, names = joined(shop, worn)
+    violations = []
+    for a in range(len(names)):
+        partner = min(similar[a, j] for j in range(len(names)) if j != a and names[j] == names[a])
+        stranger = max(similar[a, j] for j in range(len(names)) if names[j] != names[a])
+        violations.append(max(margin + stranger - partner, 0.0))
+    positive = [v for v in violations if v > 0]
+    return sum(positive) / len(positive) if positive else 0.0
+
+
+def plain_contrastive(shop: torch.Tensor, worn: torch.Tensor, limit: float) -> float:
+    similar, names = joined(shop, worn)
+    pull, push = [], []
+    for a in range(len(names)):
+        for b in range(len(names)):
+            if a != b and names[a] == names[b]:
+                pull.append(1 - similar[a, b])
+            elif a != b:
+                push.append(similar[a, b] - limit)
+    means = [sum(v for v in part if v > 0) / max(sum(v > 0 for v in part), 1) for part in (pull, push)]
+    return sum(means)
+
+
+def plain_circle(shop: torch.Tensor, worn: torch.Tensor, margin: float, scale: float) -> float:
+    similar, names = joined(shop, worn)
+    total = 0.0
+    for a in range(len(names)):
+        near = [similar[a, j] for j in range(len(names)) if j != a and names[j] == names[a]]
+        far = [similar[a, j] for j in range(len(names)) if names[j] != names[a]]
+        pull = sum(math.exp(-scale * max(1 + margin - s, 0) * (s - 1 + margin)) for s in near)
+        push = sum(math.exp(scale * max(s + margin, 0) * (s - margin)) for s in far)
+        total += math.log1p(pull * push)
+    return total / len(names)
+
+
+def plain_supcon(shop: torch.Tensor, worn: torch.Tensor, temperature: float) -> float:
+    similar, names = joined(shop, worn)
+    total = 0.0
+    for a in range(len(names)):
+        powers = {j: math.exp(similar[a, j] / temperature) for j in range(len(names)) if j != a}
+        partners = [j for j in powers if names[j] == names[a]]
+        total -= sum(math.log(powers[j] / sum(powers.values())) for j in partners) / len(partners)
+    return total / len(names)
+
+
+@pytest.mark.parametrize("noise", [0.3, 0.8, 1.5])
+@pytest.mark.parametrize(
+    ("loss", "plain"),
+    [
+        (BatchHardTriplet(0.2), lambda shop, worn: plain_batch_hard(shop, worn, 0.2)),
+        (Contrastive(0.3), lambda shop, worn: plain_contrastive(shop, worn, 0.3)),
+        (Circle(0.4, 16.0), lambda shop, worn: plain_circle(shop, worn, 0.4, 16.0)),
+        (SupCon(0.1), lambda shop, worn: plain_supcon(shop, worn, 0.1)),
+    ],
+    ids=["triplet_hard", "contrastive", "circle", "supcon"],
+)
+def test_losses_over_pairs_match_plain_loops(loss: torch.nn.Module, plain: object, noise: float) -> None:
+    shop, worn = pairs(noise)
+    expected = plain(shop, worn)
+    assert expected > 0
+    assert float(loss(shop, worn)) == pytest.approx(expected, rel=1e-3)
+
+
+def test_batch_hard_is_zero_where_every_stranger_is_far() -> None:
+    shop = torch.eye(4)
+    assert float(BatchHardTriplet(0.2)(shop, shop)) == 0
+
+
+def plain_margin_softmax(cosines: np.ndarray, names: list[int], turn: object, scale: float) -> float:
+    total = 0.0
+    for row, own in zip(cosines, names, strict=True):
+        logits = [scale * (turn(c) if j == own else c) for j, c in enumerate(row)]
+        total -= logits[own] - math.log(sum(math.exp(v) for v in logits))
+    return total / len(names)
+
+
+def plain_proxy_anchor(cosines: np.ndarray, names: list[int], margin: float, alpha: float) -> float:
+    seen, pull, push = set(names), 0.0, 0.0
+    for j in range(cosines.shape[1]):
+        own = [math.exp(-alpha * (cosines[i, j] - margin)) for i in range(len(names)) if names[i] == j]
+        others = [math.exp(alpha * (cosines[i, j] + margin)) for i in range(len(names)) if names[i] != j]
+        pull += math.log1p(sum(own))
+        push += math.log1p(sum(others))
+    return pull / len(seen) + push / cosines.shape[1]
+
+
+def arc(cosine: float) -> float:
+    angle, margin = math.acos(cosine), math.radians(28.6)
+    return math.cos(angle + margin) if angle <= math.pi - margin else cosine - margin * math.sin(margin)
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_losses_with_proxies_match_plain_loops_and_leave_colourways_out(name: str) -> None:
+    torch.manual_seed(3)
+    shop, worn = pairs(0.8)
+    loss = make_loss(name, dimension=5, classes=9)
+    (proxies,) = loss.parameters()
+    vectors = (proxies if name == "proxy_anchor" else proxies.T).detach()
+    both = torch.cat([shop[:4], worn[:4]]).double()
+    cosines = (both @ torch.nn.functional.normalize(vectors, dim=1).double().T).numpy()
+    names = [7, 0, 2, 5] * 2
+    plain = {
+        "arcface": lambda: plain_margin_softmax(cosines, names, arc, 32),
+        "cosface": lambda: plain_margin_softmax(cosines, names, lambda c: c - 0.35, 32),
+        "proxy_anchor": lambda: plain_proxy_anchor(cosines, names, 0.1, 32),
+    }
+    numbers = torch.tensor([7, 0, 2, 5, -41, -3])  # the last two are dyed
+    assert float(loss(shop, worn, numbers).detach()) == pytest.approx(plain[name](), rel=1e-3)
+    nothing = loss(shop.clone().requires_grad_(), worn, torch.full((6,), -1))
+    nothing.backward()
+    assert float(nothing.detach()) == 0
+
+
+def test_a_loss_with_proxies_must_know_how_many() -> None:
+    with pytest.raises(ConfigError, match="set classes to the number of garments"):
+        make_loss("arcface", dimension=8)
+
+
+def a_loss(name: str) -> torch.nn.Module:
+    torch.manual_seed(5)
+    return make_loss(name, dimension=5, classes=6)
+
+
+# Not the semi-hard triplets: strangers paired at random leave few of them, so its value falls then too. Proxies
+# compare no partners.
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"triplet", *PROXIES}))
 def test_the_loss_is_lower_for_partners_that_agree(name: str) -> None:
     shop, worn = pairs(0.4)
-    loss = make_loss(name)
+    loss = a_loss(name)
     assert float(loss(shop, worn).detach()) <= float(loss(shop, worn.roll(1, 0)).detach())
 
 
 @pytest.mark.parametrize("name", sorted(LOSSES))
 def test_following_any_loss_brings_partners_together(name: str) -> None:
     shop, worn = (values.clone().requires_grad_() for values in pairs(1.5))
-    loss, optimiser = make_loss(name), torch.optim.SGD([shop, worn], 0.1)
+    loss, numbers = a_loss(name), torch.arange(6)
+    optimiser = torch.optim.SGD([shop, worn, *loss.parameters()], 0.1)
     before = hits(shop, worn)
-    for _ in range(60):
+    for _ in range(60 if name not in PROXIES else 300):
         optimiser.zero_grad()
-        loss(torch.nn.functional.normalize(shop, dim=1), torch.nn.functional.normalize(worn, dim=1)).backward()
+        loss(torch.nn.functional.normalize(shop, dim=1), torch.nn.functional.normalize(worn, dim=1), numbers).backward()
         optimiser.step()
     assert before < hits(shop, worn) == 1
 

@@ -20,6 +20,7 @@ class EmbedderConfig:
         detector: checkpoint of a detector whose trunk to start from in place of ImageNet's; may be empty.
         start: checkpoint whose weights to start from; may be empty.
         loss: one of `training.embedder.losses.LOSSES`.
+        classes: garments that a loss with proxies has a vector for; 0 = as many as the data has.
         memory: shop views of past batches that worn garments are told apart from; 0 for none.
         memory_after: steps before they count.
         colourways: share of a batch that is dyed, see `training.embedder.colourway`.
@@ -35,6 +36,7 @@ class EmbedderConfig:
     start: str = ""
     seed: int = 1
     loss: str = "info_nce"
+    classes: int = 0
     memory: int = 0
     memory_after: int = 300
     colourways: float = 0.25

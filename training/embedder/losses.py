@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
-from pytorch_metric_learning.distances import CosineSimilarity
-from pytorch_metric_learning.losses import MultiSimilarityLoss, TripletMarginLoss
-from pytorch_metric_learning.miners import MultiSimilarityMiner, TripletMarginMiner
-from pytorch_metric_learning.reducers import AvgNonZeroReducer
 from torch import Tensor, nn
 
 from matcher.errors import ConfigError
+from training.embedder.metric_losses import MINED, PROXIES
 
 _EMPTY = 2**40  # number of a place in a memory that is not filled yet
 
@@ -70,65 +66,35 @@ class SymmetricInfoNCE(nn.Module):
         self.seen += 1
 
 
-class SemiHardTriplet(nn.Module):
-    """Triplet loss on cosine similarity with semi-hard negatives (Schroff et al., 2015).
-
-    A negative counts while it is farther than the positive, but by less than the margin. 0 when there is none.
-    """
-
-    def __init__(self, margin: float = 0.2) -> None:
-        """`margin` in units of cosine similarity."""
-        super().__init__()
-        self._mine = TripletMarginMiner(margin, type_of_triplets="semihard", distance=CosineSimilarity())
-        self._loss = TripletMarginLoss(margin, distance=CosineSimilarity(), reducer=AvgNonZeroReducer())
-
-    def forward(self, shop: Tensor, worn: Tensor, numbers: Tensor | None = None) -> Tensor:
-        """Unit vectors (B, D) of both views -> scalar; `numbers` are not used."""
-        both, names = _join(shop, worn)
-        return self._loss(both, names, self._mine(both, names))
+INFO_NCE = "info_nce"
+LOSSES = (INFO_NCE, *MINED, *PROXIES)
 
 
-class MultiSimilarity(nn.Module):
-    """Multi-similarity loss with its own mining (Wang et al., 2019)."""
-
-    def __init__(self, alpha: float = 2.0, beta: float = 40.0, base: float = 0.5) -> None:
-        """Weights of positives and negatives, and the similarity that separates them."""
-        super().__init__()
-        self._mine = MultiSimilarityMiner(epsilon=0.1)
-        self._loss = MultiSimilarityLoss(alpha, beta, base)
-
-    def forward(self, shop: Tensor, worn: Tensor, numbers: Tensor | None = None) -> Tensor:
-        """Unit vectors (B, D) of both views -> scalar; `numbers` are not used."""
-        both, names = _join(shop, worn)
-        return self._loss(both, names, self._mine(both, names))
-
-
-def _join(shop: Tensor, worn: Tensor) -> tuple[Tensor, Tensor]:
-    names = torch.arange(len(shop), device=shop.device)
-    return torch.cat([shop, worn]), torch.cat([names, names])
-
-
-LOSSES: dict[str, Callable[..., nn.Module]] = {
-    "info_nce": SymmetricInfoNCE,
-    "triplet": SemiHardTriplet,
-    "multi_similarity": MultiSimilarity,
-}
-
-
-def make_loss(name: str, memory: int = 0, dimension: int = 0, patience: int = 300) -> nn.Module:
+def make_loss(name: str, memory: int = 0, dimension: int = 0, patience: int = 300, classes: int = 0) -> nn.Module:
     """A loss by its name in recipes.
 
     Args:
         name: one of `LOSSES`.
         memory: shop views that the loss keeps; for "info_nce" alone.
-        dimension: of the embedding.
+        dimension: of the embedding; for a memory and for losses with proxies.
         patience: batches before the memory is used.
+        classes: garments of the training data; for losses with proxies.
 
     Raises:
-        ConfigError: there is no such loss, or it has no memory.
+        ConfigError: there is no such loss, it has no memory, or it has proxies and `classes` is 0.
     """
     if name not in LOSSES:
         raise ConfigError(f"no loss is called {name!r}; choose one of {', '.join(LOSSES)}")
-    if memory and name != "info_nce":
+    if memory and name != INFO_NCE:
         raise ConfigError(f'the loss {name!r} has no memory; set memory = 0, or loss = "info_nce"')
-    return LOSSES[name](memory=memory, dimension=dimension, patience=patience) if memory else LOSSES[name]()
+    if name in PROXIES:
+        return _with_proxies(name, dimension, classes)
+    if name in MINED:
+        return MINED[name]()
+    return SymmetricInfoNCE(memory=memory, dimension=dimension, patience=patience)
+
+
+def _with_proxies(name: str, dimension: int, classes: int) -> nn.Module:
+    if not classes:
+        raise ConfigError(f"the loss {name!r} has a vector for each garment: set classes to the number of garments")
+    return PROXIES[name](classes, dimension)

@@ -16,6 +16,7 @@ from training.embedder.collapse import CollapseMonitor
 from training.embedder.colourway import dyed
 from training.embedder.config import EmbedderConfig
 from training.embedder.losses import make_loss
+from training.embedder.metric_losses import PROXIES
 from training.embedder.model import Embedder
 from training.embedder.sampler import PairSampler, PairSource
 from training.embedder.views import shop_view, worn_view
@@ -60,7 +61,7 @@ class Student(nn.Module):
         """Build what a recipe describes, with random weights."""
         super().__init__()
         self.embedder = Embedder(config.model, config.frozen_blocks)
-        self.loss = make_loss(config.loss, config.memory, config.model.dimension, config.memory_after)
+        self.loss = make_loss(config.loss, config.memory, config.model.dimension, config.memory_after, config.classes)
 
 
 def build(config: EmbedderConfig) -> Student:
@@ -69,6 +70,13 @@ def build(config: EmbedderConfig) -> Student:
     student = Student(config)
     start_from(student, student.embedder.trunk, config)
     return student.to(memory_format=torch.channels_last)
+
+
+def with_classes(config: EmbedderConfig) -> EmbedderConfig:
+    """The recipe with its garments counted where its loss has a vector for each, so that a checkpoint says how many."""
+    if config.loss not in PROXIES or config.classes:
+        return config
+    return replace(config, classes=len(PairSource(open_garments(config.data)).identities))
 
 
 def train(config: EmbedderConfig, out: Path) -> Path:
@@ -86,6 +94,7 @@ def train(config: EmbedderConfig, out: Path) -> Path:
         ConfigError: weights or data are missing.
     """
     cv2.setNumThreads(1)
+    config = with_classes(config)
     student = build(config)
     batches = Ahead(PairBatches(open_garments(config.data), config))
     loop = Loop.open(student, config.loop, out, to_table(config))
