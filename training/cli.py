@@ -41,8 +41,9 @@ def detector(config: ConfigFile, out: RunFolder = Path("runs/detector")) -> None
 
 @train.command()
 def types(config: ConfigFile, out: RunFolder = Path("runs/types")) -> None:
-    """Train the type classifier and measure it."""
+    """Train a type classifier and measure it."""
     from training.classifier.config import TypesConfig
+    from training.classifier.report import report_of, write_report
     from training.classifier.train import train as run
     from training.export_bundle import load_types
     from training.measure import measure_types, write_figures
@@ -52,10 +53,15 @@ def types(config: ConfigFile, out: RunFolder = Path("runs/types")) -> None:
     settings = load_settings(TypesConfig, config)
     checkpoint = run(settings, out)
     model, _ = load_types(checkpoint)
-    figures = measure_types(model, open_garments(settings.data), settings)
+    garments = open_garments(settings.data)
+    figures = measure_types(model, garments, settings)
     write_figures(out, figures)
+    report = report_of(model, garments, settings)
     for kind, scores in figures["measured"].items():
         typer.echo(f"{kind}: top-1 {scores['top1']:.1%}, top-2 {scores['top2']:.1%} of {scores['count']}")
+    if (picture := write_report(report, out, settings.network)) is not None:
+        top = report["top"]
+        typer.echo(f"all {len(report['types'])} types: top-1 {top['top1']:.1%}, top-2 {top['top2']:.1%}; {picture}")
     typer.echo(checkpoint)
 
 

@@ -7,11 +7,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from matcher.bundle import write_card
 from matcher.errors import ConfigError
 from training.checkpoint import load_checkpoint
 from training.classifier.config import TypesConfig
-from training.classifier.model import TypeClassifier
+from training.classifier.networks import make_network
 from training.detector.export import export_detector
 from training.embedder.config import EmbedderConfig
 from training.embedder.model import Embedder
@@ -77,10 +79,10 @@ def _detector_section(source: Path, out: Path) -> dict[str, Any]:
     return section
 
 
-def load_types(checkpoint: Path) -> tuple[TypeClassifier, TypesConfig]:
+def load_types(checkpoint: Path) -> tuple[nn.Module, TypesConfig]:
     """The type classifier of a checkpoint with its recipe, less data and loop; for errors see `load_averaged`."""
     config = from_table(TypesConfig, _of_model(checkpoint), str(checkpoint))
-    model = TypeClassifier(config.frozen_blocks)
+    model = make_network(config)
     load_averaged(model, checkpoint)
     return model.eval(), config
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from matcher.runtime.load import load_session
 from matcher.taxonomy import TYPES
 from training.classifier.config import TypesConfig
-from training.classifier.model import TypeClassifier, TypeProbabilities
+from training.classifier.model import TypeProbabilities
 from training.embedder.model import Embedder
 from training.loop import TrainingError
 from training.onnx_files import export_module
@@ -22,7 +22,7 @@ from training.onnx_files import export_module
 _TOLERANCE = 5e-3  # float16 weights; measured differences are below a third of this
 
 
-def export_classifier(model: TypeClassifier, config: TypesConfig, out: Path) -> dict[str, Any]:
+def export_classifier(model: nn.Module, config: TypesConfig, out: Path) -> dict[str, Any]:
     """Write `out/classifier.onnx`.
 
     Returns:

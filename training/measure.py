@@ -7,10 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from matcher.taxonomy import TYPES
 from training.classifier.config import TypesConfig
 from training.classifier.evaluate import SCORED, predict, score
-from training.classifier.model import TypeClassifier
 from training.data.garment_crops import DRAWN, FLAT, PHOTO, TRYON, VALIDATION, WORN, Garments
 from training.embedder.baselines import ImageNetTrunk, describe_with, hsv_histogram
 from training.embedder.calibration import calibrate
@@ -21,7 +22,7 @@ from training.embedder.model import Embedder
 FIGURES = "measured.json"
 
 
-def measure_types(model: TypeClassifier, garments: Garments, config: TypesConfig) -> dict[str, Any]:
+def measure_types(model: nn.Module, garments: Garments, config: TypesConfig) -> dict[str, Any]:
     """Top-1 and top-2 by kind of crop.
 
     Of our own sources five types are candidates, see `training.classifier.evaluate`; of a data set all that it has.

@@ -21,6 +21,8 @@ class TypesConfig:
     """One training run.
 
     Attributes:
+        network: one of `training.classifier.networks.NETWORKS`; all but "mobilenetv2" start from random weights.
+        types: names of the types that it can tell apart; empty = all. Others are not trained on.
         weights: ImageNet trunk (.npz).
         detector: checkpoint of a detector whose trunk to start from in place of ImageNet's; may be empty.
         start: checkpoint whose weights to start from; may be empty.
@@ -35,6 +37,8 @@ class TypesConfig:
         pictures: kind of row to a folder of annotated pictures (`training.data.store.Store`) to cut such rows out of.
     """
 
+    network: str = "mobilenetv2"
+    types: tuple[str, ...] = ()
     weights: Path = Path("../shared/weights/mobilenet_v2_imagenet.npz")
     detector: str = ""
     start: str = ""

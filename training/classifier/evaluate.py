@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from matcher.boxes import crop_square
 from matcher.taxonomy import TYPE_IDS, TYPES
-from training.classifier.model import TypeClassifier
+from training.classifier.model import TypeProbabilities
 from training.data.garment_crops import VALIDATION, Garment, Garments
 
 SCORED = ("dresses", "footwear", "pants", "skirts", "tops")
@@ -58,25 +59,25 @@ def score(probs: NDArray[np.float32], truth: NDArray[np.int64], candidates: Iter
 
 @torch.no_grad()
 def predict(
-    model: TypeClassifier, garments: Garments, kind: str, size: int, margin: float, alone: bool = False
+    model: nn.Module, garments: Garments, kind: str, size: int, margin: float, alone: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Probabilities (N, T) and true type ids (N,) of the validation rows of a kind, seen as at run time.
 
     Args:
-        model: the classifier.
+        model: the classifier, see `training.classifier.networks`.
         garments: rows of which those of the validation split and of `kind` are taken.
         kind: see `training.data.garment_crops`.
         size, margin: of the crops.
         alone: whether each garment comes as a picture of its own, cut to its box with `PAD` around it.
     """
-    model.eval()
+    answer = TypeProbabilities(model).eval()
     rows = garments.find(VALIDATION, (kind,))
     probs = []
     for at in range(0, len(rows), 32):
         views = [_alone(garments[i]) if alone else _in_place(garments[i]) for i in rows[at : at + 32]]
         crops = np.stack([crop_square(image, box, size, margin) for image, box in views])
         both = torch.from_numpy(np.concatenate((crops, crops[:, :, ::-1])))
-        probs.append(model(both).softmax(1).numpy().reshape(2, len(views), -1).mean(0))
+        probs.append(answer(both).numpy().reshape(2, len(views), -1).mean(0))
     return np.concatenate(probs), np.array([garments.rows[i].type_id for i in rows])
 
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from training.classifier.config import TypesConfig
-from training.classifier.model import TypeClassifier
+from training.classifier.networks import known_types, make_network
 from training.classifier.pictures import open_all
 from training.classifier.views import TypeSampler, type_view
 from training.data.garment_crops import Garments
-from training.loop import Ahead, Loop, start_from
+from training.loop import Ahead, Loop, load_averaged, start_from
 from training.settings import to_table
 
 
@@ -25,10 +25,11 @@ class TypeBatches:
     def __init__(self, garments: Garments, config: TypesConfig) -> None:
         """Draw from the training rows of `garments`."""
         self._garments, self._config = garments, config
-        self._sampler = TypeSampler(garments, config.kinds)
+        self._known = known_types(config)
+        self._sampler = TypeSampler(garments, config.kinds, self._known)
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Crops (B, S, S, 3) uint8 and type ids (B,) int64 of a step."""
+        """Crops (B, S, S, 3) uint8 and places (B,) int64 of their types among the known ones, of a step."""
         config, rng = self._config, np.random.default_rng((self._config.seed, step))
         rows = self._sampler.draw(config.batch, rng)
         others = rng.permutation(rows)
@@ -38,15 +39,18 @@ class TypeBatches:
             )
             for a, b in zip(rows, others, strict=True)
         ]
-        types = [self._garments.rows[i].type_id for i in rows]
+        types = [self._known.index(self._garments.rows[i].type_id) for i in rows]
         return torch.from_numpy(np.stack(crops)), torch.tensor(types)
 
 
-def build(config: TypesConfig) -> TypeClassifier:
-    """The network that a recipe starts from."""
+def build(config: TypesConfig) -> nn.Module:
+    """The network that a recipe starts from; for errors see `make_network` and `start_from`."""
     torch.manual_seed(config.seed)
-    model = TypeClassifier(config.frozen_blocks)
-    start_from(model, model.trunk, config)
+    model = make_network(config)
+    if config.network == "mobilenetv2":
+        start_from(model, model.trunk, config)
+    elif config.start:
+        load_averaged(model, Path(config.start))
     return model.to(memory_format=torch.channels_last)
 
 

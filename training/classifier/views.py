@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from matcher.boxes import FILL
+from matcher.errors import ConfigError
 from matcher.taxonomy import TYPES
 from training.augment.geometry import crop_matrix, jitter_box, warp_affine
 from training.augment.occlusion import blob, cover
@@ -20,15 +21,19 @@ from training.data.photometric import degrade
 class TypeSampler:
     """Draws rows: types and kinds of picture come up by the square root of how many there are, kinds also by weight."""
 
-    def __init__(self, garments: Garments, weights: dict[str, float]) -> None:
+    def __init__(self, garments: Garments, weights: dict[str, float], known: Iterable[int] = range(len(TYPES))) -> None:
         """Take the training rows.
 
         Args:
             garments: all rows; only those of the training split are drawn.
             weights: kind of row to its weight; kinds not named are left out.
+            known: type ids; rows of other types are left out.
+
+        Raises:
+            ConfigError: there is no row to draw.
         """
         self._cells: list[list[tuple[float, list[int]]]] = []
-        for type_id in range(len(TYPES)):
+        for type_id in known:
             cells = []
             for kind, weight in weights.items():
                 rows = [i for i in garments.find(TRAIN, (kind,)) if garments.rows[i].type_id == type_id]
@@ -37,6 +42,8 @@ class TypeSampler:
                     cells.append((weight * len(rows) ** 0.5, rows))
             if cells:
                 self._cells.append(cells)
+        if not self._cells:
+            raise ConfigError("the data has no garment of the types and kinds that the recipe trains on")
         counts = np.array([sum(len(rows) for _, rows in cells) for cells in self._cells])
         self._shares = np.sqrt(counts) / np.sqrt(counts).sum()
 
