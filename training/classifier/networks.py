@@ -1,7 +1,7 @@
 """Which network names the types: ours, or one of the small ones that older work began with, all trained alike.
 
-The older ones take no pretrained weights. Their layers are ours, in its manner: 3x3 convolutions and dense layers. "grey"
-looks at a grey thumbnail, "deep" has two convolutions at each size, "plain" one.
+The older ones take no pretrained weights. Their layers are ours, in its manner: 3x3 convolutions and dense layers.
+"grey" looks at a grey thumbnail, "deep" has two convolutions at each size, "plain" one.
 """
 
 from __future__ import annotations
