@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.cli_fusion import fusion_command
+from benchmarks.cli_ingredients import ingredients_command
 from benchmarks.cli_lookup import lookup_command
 from benchmarks.cli_peers import parity_command, pipelines_command
 from benchmarks.cli_retrieval import clips_command, try_on_command
@@ -28,6 +29,7 @@ DRAWN = ("precision", "recall", "precision_exact", "recall_exact", "false_exact"
 bench.command("try-on")(try_on_command)
 bench.command("clips")(clips_command)
 bench.command("fusion")(fusion_command)
+bench.command("detector-ingredients")(ingredients_command)
 bench.command("detector-parity")(parity_command)
 bench.command("lookup")(lookup_command)
 bench.command("pipelines")(pipelines_command)

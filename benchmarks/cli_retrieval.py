@@ -25,6 +25,7 @@ COLUMNS = ("recall@1", "recall@5", "recall@20", "hard@1")
 
 def try_on_command(
     quick: Annotated[bool, typer.Option("--quick", help="A sample of queries and distractors.")] = False,
+    camera: Annotated[float, typer.Option("--camera", min=0, max=1, help="How poor the camera is.")] = 1.0,
     bundle: Bundle = None,
     also_bundle: AlsoBundle = None,
     also_embedder: AlsoEmbedder = None,
@@ -40,7 +41,7 @@ def try_on_command(
 
     weights, runtime = Weights.open(bundle), Runtime(threads=1)
     entrants = make_entrants(weights, runtime, also_bundle or (), also_embedder or (), baselines)
-    result = try_on(weights, entrants, cache or default_folder(), quick, threads, progress)
+    result = try_on(weights, entrants, cache or default_folder(), quick, threads, progress, camera)
     for way in ("given", "found"):
         show_way(way, result[way], entrants[0].name)
     typer.echo(
@@ -48,7 +49,8 @@ def try_on_command(
         f"{result['queries']} queries; not found by the detector {percent(result['undetected'])}, "
         f"not listed under the first two types {percent(result['type_missed'])}"
     )
-    save("try_on_quick" if quick else "try_on", result, results)
+    name = "try_on_quick" if quick else "try_on"
+    save(name if camera == 1 else f"{name}_camera_{camera:g}", result, results)
 
 
 def make_entrants(

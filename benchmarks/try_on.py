@@ -23,7 +23,7 @@ from benchmarks.items import ItemList, stored
 from benchmarks.located import Kept, joined
 from benchmarks.recall import Task, allowed_types, figures, found_under, rivals_of
 from benchmarks.vectors import Vectors
-from benchmarks.worn import worn_items
+from benchmarks.worn import FAULTS, worn_items
 from matcher.bundle import Bundle
 from matcher.taxonomy import TYPES
 from matcher.video.image import read_image
@@ -57,7 +57,13 @@ class Shop:
 
 
 def try_on(
-    bundle: Bundle, entrants: Sequence[Entrant], cache: Path, quick: bool, workers: int, progress: Progress = silent
+    bundle: Bundle,
+    entrants: Sequence[Entrant],
+    cache: Path,
+    quick: bool,
+    workers: int,
+    progress: Progress = silent,
+    faults: float = FAULTS,
 ) -> dict[str, Any]:
     """Run the benchmark.
 
@@ -68,16 +74,17 @@ def try_on(
         quick: a sample of the queries and distractors.
         workers: threads.
         progress: wraps what takes time.
+        faults: of the camera that films the worn garments, 0..1.
 
     Returns:
-        {"products", "gallery", "queries", "undetected", "type_missed", "given": {name: figures}, "found": {name:
-        figures}}; figures as from `benchmarks.recall.figures`. `undetected` and `type_missed` are shares of the
+        {"camera", "products", "gallery", "queries", "undetected", "type_missed", "given": {name: figures}, "found":
+        {name: figures}}; figures as from `benchmarks.recall.figures`. `undetected` and `type_missed` are shares of the
         queries: the detector did not find the garment, or its product is not listed under the likeliest two types.
 
     Raises:
         InputError: there is no data.
     """
-    shop = make_shop(data_folder(), cache, quick, workers, progress)
+    shop = make_shop(data_folder(), cache, quick, workers, progress, faults)
     kept = Kept(entrants, bundle, cache, workers, progress)
     given = joined(kept.given(shop.products), kept.given(shop.distractors))
     places, shown = shown_gallery(kept, shop.products, shop.distractors)
@@ -89,6 +96,7 @@ def try_on(
     real = replace(easy, allowed=filtered, found=seen.found)
     searched = filtered[np.arange(len(filtered)), shop.own]
     return {
+        "camera": faults,
         "products": len(shop.products),
         "gallery": len(shop.types),
         "queries": len(shop.queries),
@@ -99,13 +107,15 @@ def try_on(
     }
 
 
-def make_shop(data: Path, cache: Path, quick: bool, workers: int = 1, progress: Progress = silent) -> Shop:
+def make_shop(
+    data: Path, cache: Path, quick: bool, workers: int = 1, progress: Progress = silent, faults: float = FAULTS
+) -> Shop:
     """Products, distractors and queries; lists and photos are kept in the cache."""
     step, count = (QUICK_STEP, QUICK_DISTRACTORS) if quick else (1, DISTRACTORS)
     path = cache / f"products-{_LISTS}-{step}.json"
     own = stored(path, data, lambda: progress(products(data, step, workers), "products"))
     others = distractor_list(data, cache, count, workers, progress)
-    return Shop(own, others, worn_items(data, own, cache, workers, progress))
+    return Shop(own, others, worn_items(data, own, cache, workers, progress, faults))
 
 
 def distractor_list(data: Path, cache: Path, count: int, workers: int = 1, progress: Progress = silent) -> ItemList:
