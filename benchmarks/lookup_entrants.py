@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.lookup_data import LookupData, asked_types
+from matcher.catalog.flat import FlatFinder, flat_index
 from matcher.catalog.generation import Generation
-from matcher.catalog.kinds import Flat
 from matcher.catalog.subindex import SubIndex
 from matcher.errors import BackendError
 from matcher.taxonomy import TYPES
@@ -92,7 +92,7 @@ def catalogue(data: LookupData) -> Generation:
     types = {}
     for type_id in np.unique(data.types):
         rows = np.flatnonzero(data.types == type_id)
-        types[TYPES[type_id]] = SubIndex(Flat(), Flat().build(data.vectors[rows]), rows)
+        types[TYPES[type_id]] = SubIndex(FlatFinder(flat_index(data.vectors[rows])), rows)
     return Generation(Path(), _Dimension(data.vectors.shape[1]), "", None, types)  # type: ignore[arg-type]
 
 

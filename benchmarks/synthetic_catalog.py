@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matcher.catalog.catalog import Catalog
+from matcher.catalog.recall import near
 from matcher.catalog.writer import CatalogWriter
 from matcher.types import Product
 
 SEED = 4
-NEAR = 0.75  # cosine of a drawn vector and the real one that it is drawn around, about
 
 
 def synthetic_catalog(folder: Path, real: Catalog, size: int, bundle: str = "") -> Catalog:
@@ -43,11 +42,3 @@ def synthetic_catalog(folder: Path, real: Catalog, size: int, bundle: str = "") 
             writer.add(product, near(vectors[parent][0], rng))
         writer.commit()
     return Catalog.load(folder, real.embedder)
-
-
-def near(vector: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """A unit vector (D,) at a cosine of about `NEAR` to a given one (D,)."""
-    noise = rng.standard_normal(len(vector), np.float32)
-    noise *= np.sqrt(1 / NEAR**2 - 1) / np.linalg.norm(noise)
-    drawn = vector + noise
-    return (drawn / np.linalg.norm(drawn)).astype(np.float32)

@@ -16,9 +16,10 @@ from benchmarks.growth_plot import plot
 from benchmarks.latency import latency
 from benchmarks.long_run import long_run, slope
 from benchmarks.speed_clips import crowd, read_frames
-from benchmarks.synthetic_catalog import NEAR, near, synthetic_catalog
+from benchmarks.synthetic_catalog import synthetic_catalog
 from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
+from matcher.catalog.recall import NEAR, near
 from matcher.pipeline import Pipeline
 from matcher.video.writer import VideoWriter
 from tests.test_carry import scene

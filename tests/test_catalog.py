@@ -216,7 +216,10 @@ def test_info(tmp_path: Path) -> None:
     assert info["products"] == 30 and info["vectors"] == sum(len(vectors) for _, vectors in entries)
     assert (info["kind"], info["embedder"], info["generation"]) == ("flat", EMBEDDER, 1)
     bags = [vectors for product, vectors in entries if product.type == "bags"]
-    assert info["types"]["bags"] == {"products": len(bags), "vectors": sum(map(len, bags))}
+    counts = {"products": len(bags), "vectors": sum(map(len, bags))}
+    assert info["types"]["bags"] == counts | {"kind": "flat", "recall": 1.0, "bytes_per_vector": 4 * DIMENSION}
+    assert (info["asked"], info["recall"], info["bytes_per_vector"]) == ("auto", 1.0, 4 * DIMENSION)
+    assert info["reason"].startswith("flat: the largest type has ")
 
 
 def test_an_empty_catalogue_finds_nothing(tmp_path: Path) -> None:

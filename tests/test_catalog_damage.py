@@ -66,7 +66,7 @@ DAMAGES: list[tuple[Callable[[Path], object], str]] = [
     (lambda root: (root / "CURRENT").write_text(""), "names no generation"),
     (lambda root: (root / "CURRENT").write_bytes(b"\xff\x00"), "names no generation"),
     (lambda root: (root / "CURRENT").write_text("gen-000009"), "is missing"),
-    (lambda root: edit_manifest(root, format=99), "format 99, this version reads 1, 2, 3"),
+    (lambda root: edit_manifest(root, format=99), "format 99, this version reads 1, 2, 3, 4"),
     (lambda root: edit_manifest(root, kind="telepathy"), "unknown kind"),
     (lambda root: edit_manifest(root, dimension=5), "does not fit the manifest"),
     (lambda root: edit_manifest(root, dimension="5"), "lacks dimension"),

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from matcher.catalog import folder
 from matcher.catalog.filters import Filters
 from matcher.catalog.generation import Generation
+from matcher.catalog.interface import OpenOptions
 from matcher.catalog.manifest import NAME as MANIFEST
+from matcher.catalog.manifest import Manifest
 from matcher.catalog.settings import Settings
 from matcher.errors import CatalogError
 from matcher.types import Product
@@ -35,9 +37,12 @@ class Catalog:
         >>> catalog.product(rows[0, 0]).title  # doctest: +SKIP
     """
 
-    def __init__(self, path: Path, generation: Generation, embedder_hash: str | None) -> None:
+    def __init__(
+        self, path: Path, generation: Generation, embedder_hash: str | None, options: OpenOptions | None = None
+    ) -> None:
         """Use `Catalog.load`."""
         self.path = path
+        self._options = options
         self._generation = generation
         self._embedder_hash = embedder_hash
         self._mark = _mark(generation.folder)
@@ -45,18 +50,20 @@ class Catalog:
         self._refreshing = threading.Lock()
 
     @classmethod
-    def load(cls, path: Path | str, embedder_hash: str | None = None) -> Catalog:
+    def load(cls, path: Path | str, embedder_hash: str | None = None, options: OpenOptions | None = None) -> Catalog:
         """Open the current generation of a catalogue.
 
         Args:
             path: the catalogue's folder.
             embedder_hash: `Bundle.embedder_hash` of the embedder that queries will come from; None = do not check.
+            options: on which device it is searched, and whether its files are mapped into memory.
 
         Raises:
             CatalogError: there is no catalogue, it is damaged, or another embedder made it.
+            BackendError: what its kind or the device needs is not there.
         """
         root = Path(path)
-        return cls(root, _load_current(root, embedder_hash), embedder_hash)
+        return cls(root, _load_current(root, embedder_hash, options), embedder_hash, options)
 
     def search(
         self,
@@ -68,7 +75,8 @@ class Catalog:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The most similar products of each row's likeliest types.
 
-        A search with filters gives exactly what a search over a catalogue of the allowed products alone gives.
+        A search with filters gives what a search over a catalogue of the allowed products alone gives: exactly where
+        the kind is exact, within the recall that `info` tells where it is not.
 
         Args:
             embeddings: (N, D) float32, L2-normalised; a row of zeros asks nothing and gets nothing.
@@ -130,7 +138,7 @@ class Catalog:
             if mark == self._mark or (mark is not None and mark == self._refused):
                 return False
             self._refused = mark
-            generation = _load_current(self.path, self._embedder_hash)
+            generation = _load_current(self.path, self._embedder_hash, self._options)
             self._generation, self._mark, self._refused = generation, _mark(generation.folder), None
             return True
         finally:
@@ -139,17 +147,18 @@ class Catalog:
     def info(self) -> dict[str, Any]:
         """Facts for people and programs: products, vectors, kind, embedder, generation, counts per type and more.
 
-        `localised` counts the vectors by how the garment was found, see `Origin`.
+        `localised` counts the vectors by how the garment was found, see `Origin`. `recall` is recall@10 against exact
+        search, measured when the catalogue was built, and `bytes_per_vector` the main memory that searching takes:
+        means over all vectors, and by type; 1.0 and 4 * dimension where a type is flat.
         """
         generation = self._generation
         manifest = generation.manifest
         names = ("products", "vectors", "kind", "embedder", "generation", "bundle", "dimension", "created")
         facts = {name: getattr(manifest, name) for name in names}
-        types = {
-            name: {"products": section["products"], "vectors": section["vectors"]}
-            for name, section in sorted(manifest.types.items())
-        }
-        facts |= asdict(manifest.settings)
+        types = {name: _type_facts(manifest, section) for name, section in sorted(manifest.types.items())}
+        facts |= asdict(manifest.settings) | {"asked": manifest.asked, "reason": manifest.reason}
+        for name in ("recall", "bytes_per_vector"):
+            facts[name] = _mean(name, manifest)
         return {**facts, "hash": generation.hash, "localised": generation.table.localised(), "types": types}
 
     def __len__(self) -> int:
@@ -186,6 +195,23 @@ class Catalog:
         return self._generation.manifest.dimension
 
 
+def _type_facts(manifest: Manifest, section: dict[str, Any]) -> dict[str, Any]:
+    facts = {"products": section["products"], "vectors": section["vectors"]}
+    facts["kind"] = section.get("kind", manifest.kind)
+    return facts | {name: _figure(name, manifest, section) for name in ("recall", "bytes_per_vector")}
+
+
+def _figure(name: str, manifest: Manifest, section: dict[str, Any]) -> float:
+    """A figure of a type; older formats are flat and do not say it."""
+    return section.get(name, {"recall": 1.0, "bytes_per_vector": 4.0 * manifest.dimension}[name])
+
+
+def _mean(name: str, manifest: Manifest) -> float:
+    counts = {type_name: one["vectors"] + one.get("listed", 0) for type_name, one in manifest.types.items()}
+    total = sum(_figure(name, manifest, manifest.types[type_name]) * count for type_name, count in counts.items())
+    return round(total / max(sum(counts.values()), 1), 4)
+
+
 def _mark(generation: Path) -> tuple[str, int, int] | None:
     """Tells a generation from another one of the same name, as after the folder was deleted and made anew."""
     try:
@@ -195,12 +221,12 @@ def _mark(generation: Path) -> tuple[str, int, int] | None:
     return generation.name, status.st_ino, status.st_mtime_ns
 
 
-def _load_current(root: Path, embedder_hash: str | None) -> Generation:
+def _load_current(root: Path, embedder_hash: str | None, options: OpenOptions | None) -> Generation:
     # A writer may replace and remove the generation while it is being opened: then the next one is there.
     for _ in range(_ATTEMPTS):
         path = folder.current(root)
         try:
-            generation = Generation.load(path)
+            generation = Generation.load(path, options)
         except FileNotFoundError as error:
             if folder.current(root) == path:
                 raise CatalogError(f"{error.filename} is missing; {folder.rebuild_hint(root)}") from error

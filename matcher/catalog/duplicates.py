@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.catalog.generation import Generation
-from matcher.catalog.subindex import SubIndex
+from matcher.catalog.interface import TypeIndex
 
 ALIKE = 0.995  # cosine
 _NEIGHBOURS = 8
@@ -55,11 +55,11 @@ def find_duplicates(generation: Generation, least: float = ALIKE, most_vectors: 
     return sorted(found, key=lambda one: (-len(one.ids), one.ids))
 
 
-def _pairs(sub: SubIndex, generation: Generation, least: float, most: int) -> Iterator[tuple[int, int, float]]:
+def _pairs(sub: TypeIndex, generation: Generation, least: float, most: int) -> Iterator[tuple[int, int, float]]:
     chosen = sub.spread(most)
     for start in range(0, len(chosen), _BLOCK):
         positions = chosen[start : start + _BLOCK]
-        rows, scores = sub.search(sub.kind.vectors(sub.index, positions), _NEIGHBOURS + 1)
+        rows, scores = sub.search(sub.vectors(positions), _NEIGHBOURS + 1)
         near = (scores >= least) & (rows >= 0) & (rows != sub.owners[positions][:, None])
         for i, j in zip(*np.nonzero(near), strict=True):
             a, b = int(sub.owners[positions[i]]), int(rows[i, j])

@@ -3,7 +3,7 @@
 shop.catalog/
   CURRENT        "gen-000012", replaced atomically
   gen-000011/    the one before, for readers that are just opening it
-  gen-000012/    products.sqlite, one index per type, manifest.json (written last)
+  gen-000012/    products.sqlite, one index per type, for some kinds its vectors, manifest.json (written last)
   writer.lock    while somebody writes
   work.sqlite    finished pictures of a build that was stopped; the next build goes on from there
   partial-.../   while somebody writes; a leftover of a killed writer is removed by the next one
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 from matcher.errors import CatalogError
@@ -107,19 +106,3 @@ def sync_file(path: Path) -> None:
     """Force a file's bytes to the disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-
-
-def remove_leftovers(root: Path) -> None:
-    """Remove what a killed writer left behind. Only the holder of the lock may call this."""
-    for entry in root.iterdir():
-        if entry.name.startswith(PARTIAL) and entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        elif entry.name.startswith(f"{CURRENT}.") and entry.name.endswith(".new"):
-            entry.unlink(missing_ok=True)
-
-
-def prune(root: Path, keep: set[str]) -> None:
-    """Remove all generations but the ones of these names."""
-    for name in map(generation_name, generations(root)):
-        if name not in keep:
-            shutil.rmtree(root / name, ignore_errors=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from matcher.catalog import folder
 from matcher.catalog.lock import WriterLock
+from matcher.catalog.removal import remove_generation
 from matcher.errors import CatalogError
 
 
@@ -54,7 +54,7 @@ def _collect(root: Path, keep_previous: bool, keep_work: bool) -> Freed:
         size += _size(entry)
         removed.append(entry.name)
         if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
+            remove_generation(entry)
         else:
             entry.unlink()
     return Freed(tuple(removed), size)

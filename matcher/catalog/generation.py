@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from matcher.bundle import sha256_of
 from matcher.catalog import table as product_table
 from matcher.catalog.filters import Filters
-from matcher.catalog.kinds import kind_of, read_index
+from matcher.catalog.interface import OpenOptions, Part, Subset, TypeIndex
+from matcher.catalog.kinds import kind_of
 from matcher.catalog.manifest import NAME as MANIFEST
-from matcher.catalog.manifest import Manifest, read_manifest, verify_file
-from matcher.catalog.subindex import SubIndex, best_of_each, nothing
+from matcher.catalog.manifest import Manifest, listed_file, read_manifest, verify_file
+from matcher.catalog.ranking import best_of_each, nothing
 from matcher.catalog.table import Table
 from matcher.errors import CatalogError
 from matcher.taxonomy import TYPES
@@ -38,21 +40,23 @@ class Generation:
     manifest: Manifest
     hash: str
     table: Table
-    types: dict[str, SubIndex]
+    types: dict[str, TypeIndex]
 
     @classmethod
-    def load(cls, folder: Path) -> Generation:
+    def load(cls, folder: Path, options: OpenOptions | None = None) -> Generation:
         """Read a generation and verify every file that is used.
 
         Raises:
             CatalogError: a file is damaged, or the parts contradict one another.
+            BackendError: what the kind or the device needs is not there.
             FileNotFoundError: a file is missing, e.g. because the generation was removed meanwhile.
         """
         manifest = read_manifest(folder)
         table = Table(verify_file(folder, manifest, product_table.NAME), manifest.settings)
         if len(table) != manifest.products:
             raise CatalogError(f"{folder} has {len(table)} products, not {manifest.products}; rebuild the catalogue")
-        types = {name: _load_type(folder, manifest, table, name) for name in manifest.types}
+        kind_of(manifest.kind)
+        types = {name: _load_type(folder, manifest, table, name, options or OpenOptions()) for name in manifest.types}
         return cls(folder, manifest, sha256_of(folder / MANIFEST), table, types)
 
     def __len__(self) -> int:
@@ -70,7 +74,7 @@ class Generation:
         if not len(embeddings):
             return nothing(0, k)
         queries, probs = self._checked(embeddings, type_probs, k)
-        allowed = None if filters is None or filters.is_empty else self.table.allowed(filters)
+        subset = None if filters is None or filters.is_empty else Subset(filters, self.table.allowed)
         usable = np.isfinite(queries).all(1) & queries.any(1)
         wanted = _top(probs, top_types) & usable[:, None]
         # One slot of k answers per searched type; merged at the end.
@@ -79,7 +83,7 @@ class Generation:
             asking = np.flatnonzero(wanted[:, TYPES.index(name)])
             if len(asking):
                 rows, scores = nothing(len(queries), k)
-                rows[asking], scores[asking] = sub.search(queries[asking], k, allowed)
+                rows[asking], scores[asking] = sub.search(queries[asking], k, subset)
                 found.append((rows, scores))
         return _merge(found, k)
 
@@ -113,23 +117,23 @@ class Generation:
 
     def vector(self, type_name: str, position: int) -> NDArray[np.float32]:
         """(D,) the stored vector at a position of a type's sub-index."""
-        sub = self.types[type_name]
-        return sub.kind.vectors(sub.index, np.array([position]))[0]
+        return self.types[type_name].vectors(np.array([position]))[0]
 
 
-def _load_type(folder: Path, manifest: Manifest, table: Table, name: str) -> SubIndex:
+def _load_type(folder: Path, manifest: Manifest, table: Table, name: str, options: OpenOptions) -> TypeIndex:
     if name not in TYPES:
         raise CatalogError(f"the manifest of {folder} names the unknown type {name}; rebuild the catalogue")
+    verified, listed = partial(verify_file, folder, manifest), partial(listed_file, folder, manifest)
     try:
-        section = manifest.types[name]
-        index = read_index(verify_file(folder, manifest, section["file"]))
+        section, owners = manifest.types[name], table.owners(name)
+        kind = kind_of(section.get("kind", manifest.kind))
+        found = kind.open(Part(folder, name, manifest.dimension, owners, section, verified, listed, options))
         count = section["vectors"] + section.get("listed", 0)
     except (KeyError, TypeError):
         raise CatalogError(f"the manifest of {folder} is damaged at {name}; rebuild the catalogue") from None
-    kind, owners = kind_of(manifest.kind), table.owners(name)
-    if not kind.check(index, count, manifest.dimension) or len(owners) != count:
-        raise CatalogError(f"{folder / section['file']} does not fit the manifest; rebuild the catalogue")
-    return SubIndex(kind, index, owners)
+    if len(owners) != count:
+        raise CatalogError(f"{folder} has {len(owners)} vectors of {name}, not {count}; rebuild the catalogue")
+    return found
 
 
 def _top(probs: NDArray[np.float32], count: int) -> NDArray[np.bool_]:

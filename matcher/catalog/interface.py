@@ -44,9 +44,12 @@ class OpenOptions:
 
     Attributes:
         device: "cpu", or "cuda": sub-indexes are moved to the GPU, which needs faiss-gpu.
+        mapped: map index files into memory in place of reading them: opening is quick, processes share them, and main
+            memory holds what is searched; the first searches wait for the disk.
     """
 
     device: str = "cpu"
+    mapped: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,18 @@ class Writing:
             product table is there already, and complete.
         type_name: one of `taxonomy.TYPES`.
         vectors: (M, D) float32, L2-normalised, at least one; may be a memory-mapped file.
-        owners: (M,) int64 product row of each vector.
+        owners: (M,) integer product row of each vector.
         options: the user's.
+        stored: name of a file in the folder that holds the vectors as little-endian float32, one after the other. It
+            stays if what `Kind.write` returns has it under "stored", and is removed otherwise.
     """
 
     folder: Path
     type_name: str
     vectors: NDArray[np.float32]
-    owners: NDArray[np.int64]
+    owners: NDArray[np.integer]
     options: KindOptions = KindOptions()
+    stored: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,26 +101,29 @@ class Part:
         folder: of the generation.
         type_name: one of `taxonomy.TYPES`.
         dimension: length D of the vectors.
-        owners: (M,) int64 product row of each vector.
+        owners: (M,) integer product row of each vector.
         section: what the manifest says of the type: what `Kind.write` returned, and the counts.
         verified: path of a file of the generation, after its SHA-256 was compared; raises CatalogError or
             FileNotFoundError.
+        listed: path of a file of the generation that is left for `check` to compare: one so large that reading it takes
+            long, and harmless whatever is in it; raises CatalogError where the manifest has no hash of it.
         options: the reader's.
     """
 
     folder: Path
     type_name: str
     dimension: int
-    owners: NDArray[np.int64]
+    owners: NDArray[np.integer]
     section: dict[str, Any]
     verified: Callable[[str], Path]
+    listed: Callable[[str], Path]
     options: OpenOptions = field(default_factory=OpenOptions)
 
 
 class TypeIndex(Protocol):
     """The vectors of one type, searched for products. It never changes; any number of threads may use it."""
 
-    owners: NDArray[np.int64]
+    owners: NDArray[np.integer]
     """(M,) product row of each vector; a product may have several."""
 
     @property

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from matcher.bundle import sha256_of
+from matcher.catalog.interface import KindOptions
 from matcher.catalog.settings import Settings
 from matcher.errors import CatalogError, InputError
 
-# 1: products without an age group, no settings. 2: every vector in the sub-index of its product's type alone.
-# Both are read; what is written anew is of the newest format.
-FORMAT = 3
-READABLE = (1, 2, 3)
+# 1: products without an age group, no settings. 2: every vector in the sub-index of its product's type alone. 3: flat.
+# All are read; what is written anew is of the newest format.
+FORMAT = 4
+READABLE = (1, 2, 3, 4)
 NAME = "manifest.json"
 _MAX_BYTES = 4 << 20
 _REQUIRED = {
@@ -39,14 +40,20 @@ class Manifest:
         embedder: SHA-256 of the embedder's weights.
         bundle: name of the bundle, for people.
         dimension: length D of the vectors.
-        kind: of the sub-indexes, e.g. "flat".
+        kind: of the large sub-indexes, e.g. "flat".
         products: how many.
         vectors: how many, each counted once.
         types: type name -> {"file", "products", "vectors", "listed"}: how many are of the type, and how many vectors of
-            other types' products are found there too (see `listing`); types with neither are left out.
+            other types' products are found there too (see `listing`); "kind", which is flat where the type is small;
+            and what that kind's `write` returned; types with neither are left out.
         files: file name -> SHA-256.
         created: when, in UTC, ISO 8601.
         settings: the catalogue's, see `Settings`.
+        asked: the kind that was asked for: a name or "auto".
+        memory: as of `KindOptions`.
+        recall: the same.
+        address: the same.
+        reason: why the kind is the one that it is, for people.
     """
 
     generation: int
@@ -60,6 +67,11 @@ class Manifest:
     files: dict[str, str] = field(default_factory=dict)
     created: str = ""
     settings: Settings = Settings()
+    asked: str = "auto"
+    memory: int | None = None
+    recall: float = KindOptions.recall
+    address: str = ""
+    reason: str = ""
     format: int = FORMAT
 
 
@@ -112,6 +124,18 @@ def file_path(folder: Path, name: str) -> Path:
     return folder / name
 
 
+def listed_file(folder: Path, manifest: Manifest, name: str) -> Path:
+    """Path of a file that the manifest has a hash of, which is not compared here.
+
+    Raises:
+        CatalogError: it has none.
+    """
+    path = file_path(folder, name)
+    if name not in manifest.files:
+        raise CatalogError(f"the manifest of {folder} has no hash of {name}; rebuild the catalogue")
+    return path
+
+
 def verify_file(folder: Path, manifest: Manifest, name: str) -> Path:
     """Path of a file whose bytes are the ones that the manifest tells.
 
@@ -119,9 +143,7 @@ def verify_file(folder: Path, manifest: Manifest, name: str) -> Path:
         CatalogError: the file is not listed or has another SHA-256.
         FileNotFoundError: it is missing.
     """
-    path = file_path(folder, name)
-    if name not in manifest.files:
-        raise CatalogError(f"the manifest of {folder} has no hash of {name}; rebuild the catalogue")
+    path = listed_file(folder, manifest, name)
     if sha256_of(path) != manifest.files[name]:
         raise CatalogError(f"{path} is damaged: its SHA-256 is not the one in the manifest; rebuild the catalogue")
     return path

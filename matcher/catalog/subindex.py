@@ -3,34 +3,98 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Protocol
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.catalog.kinds import Kind
+from matcher.catalog.interface import Subset
+from matcher.catalog.ranking import best_among, compare_each, nothing
 
 # FAISS sums in another order with a selector, with many queries or with few, so equal vectors may differ by a last
 # bit. Scores within this distance are told apart by an exact score of ours, never by the order FAISS gave.
 _TIE = 1e-5
 _SLACK = 8
 _BLOCK = 512  # queries compared at a time, which bounds memory
+_MOST = 4096  # candidates of an approximate kind for a query; where they hold too few products, all are compared
 
 
-@dataclass(frozen=True)
-class SubIndex:
-    """The vectors of one type.
+@dataclass(frozen=True, eq=False)
+class Allowed:
+    """Positions of a sub-index that a search may return.
 
     Attributes:
-        kind: how `index` was built.
-        index: positions 0..M-1.
+        mask: (M,) bool.
+    """
+
+    mask: NDArray[np.bool_]
+
+    @cached_property
+    def count(self) -> int:
+        """How many."""
+        return int(np.count_nonzero(self.mask))
+
+    @cached_property
+    def selector(self) -> faiss.IDSelector:
+        """The same for FAISS."""
+        return faiss.IDSelectorBitmap(np.packbits(self.mask, bitorder="little"))
+
+
+class Finder(Protocol):
+    """Finds vectors that are near; which products they belong to is the sub-index's matter."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the candidates are the best vectors for certain."""
+        ...
+
+    @property
+    def least(self) -> int:
+        """Where fewer vectors are allowed, comparing each of them is better; 0 where `exact`."""
+        ...
+
+    def candidates(
+        self, queries: NDArray[np.float32], count: int, allowed: Allowed | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The best positions for each query, in one batched call.
+
+        Args:
+            queries: (N, D).
+            count: how many per query, at most as many as are allowed.
+            allowed: positions that may be returned; None = all.
+
+        Returns:
+            (N, count) inner products, best first, and (N, count) positions, -1 where there are no more.
+        """
+        ...
+
+    def vectors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Stored vectors (..., D) at positions of any shape."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class SubIndex:
+    """The vectors of one type, see `TypeIndex`.
+
+    Attributes:
+        finder: finds candidates among positions 0..M-1.
         owners: (M,) int64 product row of each position.
     """
 
-    kind: Kind
-    index: faiss.Index
+    finder: Finder
     owners: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        """Remember what the last few subsets allow."""
+        object.__setattr__(self, "_allowed", lru_cache(maxsize=8)(self._allowed))
+
+    @property
+    def exact(self) -> bool:
+        """See `TypeIndex.exact`."""
+        return self.finder.exact
 
     @cached_property
     def most_vectors(self) -> int:
@@ -38,41 +102,43 @@ class SubIndex:
         return int(np.unique(self.owners, return_counts=True)[1].max(initial=1))
 
     def spread(self, most: int) -> NDArray[np.int64]:
-        """At most so many positions, evenly spread over all of them, in order."""
+        """See `TypeIndex.spread`."""
         count = len(self.owners)
         return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
+    def vectors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """See `TypeIndex.vectors`."""
+        return self.finder.vectors(positions)
+
     def search(
-        self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None
+        self, queries: NDArray[np.float32], k: int, subset: Subset | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The k best products for each query; equal scores are ordered by product row.
+        """See `TypeIndex.search`.
 
-        The answer depends on the vectors and the products allowed only, not on where they stand, on the other
-        queries or on what was filtered out.
-
-        Args:
-            queries: (N, D) float32.
-            k: products wanted, at least 1.
-            allowed: (P,) bool over product rows; None = all.
-
-        Returns:
-            (N, k) int64 rows and (N, k) float32 scores, best first; -1 and -1.0 where there are no more.
+        Where `exact`, the answer depends on the vectors and the products allowed only, not on where they stand, on the
+        other queries or on what was filtered out.
         """
-        keep = None if allowed is None else allowed[self.owners]
-        blocks = [self._search(queries[i : i + _BLOCK], k, keep) for i in range(0, len(queries), _BLOCK)]
+        allowed = None if subset is None else self._allowed(subset)
+        total = len(self.owners) if allowed is None else allowed.count
+        if not total:
+            return nothing(len(queries), k)
+        way = self._exactly if self.exact else self._scan if total <= self.finder.least else self._roughly
+        blocks = [way(queries[i : i + _BLOCK], k, allowed) for i in range(0, len(queries), _BLOCK)]
         rows, scores = zip(nothing(0, k), *blocks, strict=True)
         return np.concatenate(rows), np.concatenate(scores)
 
-    def _search(
-        self, queries: NDArray[np.float32], k: int, keep: NDArray[np.bool_] | None
+    def _allowed(self, subset: Subset) -> Allowed:
+        return Allowed(subset.rows[self.owners])
+
+    def _exactly(
+        self, queries: NDArray[np.float32], k: int, allowed: Allowed | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        total = len(self.owners) if keep is None else int(np.count_nonzero(keep))
+        total = len(self.owners) if allowed is None else allowed.count
         rows, scores = nothing(len(queries), k)
-        todo = np.arange(len(queries)) if total else np.arange(0)
-        # So many vectors hold k products for certain.
-        count = min(total, (k - 1) * self.most_vectors + 1 + _SLACK)
+        todo = np.arange(len(queries))
+        count = min(total, self._enough(k))
         while len(todo):
-            rough, positions = self.kind.candidates(self.index, queries[todo], count, keep)
+            rough, positions = self.finder.candidates(queries[todo], count, allowed)
             rows[todo], scores[todo] = self._best(queries[todo], positions, k)
             # A vector that FAISS left out may tie with our last one: look further where that can be.
             open_rows = rough[:, -1] >= scores[todo, -1] - _TIE
@@ -80,57 +146,37 @@ class SubIndex:
             count = min(total, count * 4)
         return rows, scores
 
+    def _roughly(
+        self, queries: NDArray[np.float32], k: int, allowed: Allowed | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        total = len(self.owners) if allowed is None else allowed.count
+        most = min(total, max(_MOST, k + _SLACK))
+        rows, scores = nothing(len(queries), k)
+        todo = np.arange(len(queries))
+        count = min(most, self._enough(k), 4 * k + _SLACK)
+        while len(todo):
+            _, positions = self.finder.candidates(queries[todo], count, allowed)
+            rows[todo], scores[todo] = self._best(queries[todo], positions, k)
+            todo = todo[rows[todo, -1] < 0]
+            if count == most:
+                break
+            count = min(most, count * 4)
+        # Where nothing allowed is near, or a product has thousands of vectors.
+        if len(todo):
+            rows[todo], scores[todo] = self._scan(queries[todo], k, allowed)
+        return rows, scores
+
+    def _scan(
+        self, queries: NDArray[np.float32], k: int, allowed: Allowed | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        mine = np.arange(len(self.owners)) if allowed is None else np.flatnonzero(allowed.mask)
+        return compare_each(self.vectors, self.owners, mine, queries, k, self._enough(k))
+
+    def _enough(self, k: int) -> int:
+        """So many vectors hold k products for certain, and a few that tie with the last."""
+        return (k - 1) * self.most_vectors + 1 + _SLACK
+
     def _best(
         self, queries: NDArray[np.float32], positions: NDArray[np.int64], k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        found = positions >= 0
-        owners = np.where(found, self.owners[positions], np.iinfo(np.int64).max)
-        exact = exact_scores(queries, self.kind.vectors(self.index, np.maximum(positions, 0)))
-        return best_of_each(owners, np.where(found, exact, -np.inf).astype(np.float32), k)
-
-
-def exact_scores(queries: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Inner products (N, C) of queries (N, D) and vectors (N, C, D), the same bits wherever a vector stands."""
-    products = queries[:, None, :].astype(np.float64) * vectors
-    return np.clip(products.sum(-1), -1, 1).astype(np.float32)
-
-
-def nothing(count: int, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The answer "no product" for `count` queries."""
-    return np.full((count, k), -1, np.int64), np.full((count, k), -1, np.float32)
-
-
-def best_of_each(
-    owners: NDArray[np.int64], scores: NDArray[np.float32], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The k best products of each row, each with the best of its scores; equal scores are ordered by product row.
-
-    Args:
-        owners: (N, C) product rows, in any order, with repetitions.
-        scores: (N, C) float32; -inf where there is no product.
-        k: products wanted.
-
-    Returns:
-        As `SubIndex.search`.
-    """
-    order = np.lexsort((owners, -scores), axis=1)
-    owners, scores = np.take_along_axis(owners, order, 1), np.take_along_axis(scores, order, 1)
-    # A stable sort by owner brings the later vectors of a product right behind its best one.
-    by_owner = np.argsort(owners, axis=1, kind="stable")
-    same = np.diff(np.take_along_axis(owners, by_owner, 1), axis=1) == 0
-    if same.any():
-        repeated = np.zeros(owners.shape, bool)
-        np.put_along_axis(repeated, by_owner[:, 1:], same, 1)
-        scores = np.where(repeated, -np.inf, scores).astype(np.float32)
-        order = np.argsort(-scores, axis=1, kind="stable")
-        owners, scores = np.take_along_axis(owners, order, 1), np.take_along_axis(scores, order, 1)
-    return _padded(owners, scores, k)
-
-
-def _padded(owners: NDArray[np.int64], scores: NDArray, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    rows, best = nothing(len(owners), k)
-    width = min(k, owners.shape[1])
-    real = np.isfinite(scores[:, :width])
-    rows[:, :width] = np.where(real, owners[:, :width], -1)
-    best[:, :width] = np.where(real, scores[:, :width], -1)
-    return rows, best
+        return best_among(self.vectors, self.owners, positions, queries, k)

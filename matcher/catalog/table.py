@@ -186,7 +186,7 @@ class Table:
         result.flags.writeable = False  # it is cached and shared
         return result
 
-    def owners(self, type_name: str) -> NDArray[np.int64]:
+    def owners(self, type_name: str) -> NDArray[np.int32]:
         """(M,) product row of the vector at each position of a type's sub-index.
 
         Raises:
@@ -199,7 +199,7 @@ class Table:
         in_order = np.array_equal(pairs[:, 0], np.arange(len(pairs)))
         if not in_order or (len(pairs) and not 0 <= pairs[:, 1].min() <= pairs[:, 1].max() < len(self)):
             raise CatalogError(f"{self._path} is inconsistent about {type_name}; rebuild the catalogue")
-        return pairs[:, 1]
+        return pairs[:, 1].astype(np.int32)
 
     def own(self, type_name: str) -> NDArray[np.bool_]:
         """(M,) whether the vector at each position of a type's sub-index is of a product of that type."""
@@ -224,6 +224,15 @@ class Table:
             return None
         type_id, position, *values = found[0]
         return TYPES[type_id], position, _origin(*values)
+
+    def contents(self) -> Iterator[str]:
+        """The content keys of all vectors whose description is whole; some may come twice."""
+        yield from (
+            content
+            for (content,) in self._query(
+                "SELECT content FROM vector WHERE content != '' AND type_probs IS NOT NULL AND x0 IS NOT NULL"
+            )
+        )
 
     def shared_contents(self) -> Iterator[list[int]]:
         """Rows of products that show the very same picture, for each picture that several show."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +18,15 @@ from numpy.typing import NDArray
 from matcher.bundle import sha256_of
 from matcher.catalog import folder
 from matcher.catalog import table as product_table
-from matcher.catalog.kinds import kind_of, write_index
+from matcher.catalog.choose import Plan, check_options, plan
+from matcher.catalog.interface import KindOptions, Writing
+from matcher.catalog.kinds import AUTO, kind_of
 from matcher.catalog.listing import also_listed
 from matcher.catalog.lock import WriterLock
 from matcher.catalog.manifest import Manifest, file_path, read_manifest, write_manifest
+from matcher.catalog.removal import prune, remove_leftovers, try_to_remove
 from matcher.catalog.settings import Settings
+from matcher.catalog.spool import Spool
 from matcher.catalog.table import Origin, TableWriter
 from matcher.errors import CatalogError
 from matcher.taxonomy import TYPE_IDS, TYPES
@@ -45,7 +48,7 @@ class CatalogWriter:
         dimension: int,
         embedder_hash: str,
         bundle: str = "",
-        kind: str = "flat",
+        kind: KindOptions | None = None,
         settings: Settings | None = None,
     ) -> None:
         """Take the catalogue's lock and open a new generation; the folder is made if need be.
@@ -55,24 +58,27 @@ class CatalogWriter:
             dimension: length D of the vectors.
             embedder_hash: `Bundle.embedder_hash` of what made the vectors.
             bundle: its name, for people.
-            kind: one of `kinds.KINDS`.
+            kind: how the vectors are kept; None = as the generation that is current was asked for, else as suits the
+                size.
             settings: the catalogue's; None = those of the generation that is current, if there is one.
 
         Raises:
             CatalogError: somebody else is writing, the folder holds other things, or the kind is unknown.
         """
         self.path = Path(path)
-        self._kind = kind_of(kind)
-        self._manifest = {"embedder": embedder_hash, "bundle": bundle, "dimension": dimension, "kind": kind}
+        self._manifest = {"embedder": embedder_hash, "bundle": bundle, "dimension": dimension}
+        self._options = asked_for(self.path, kind or KindOptions())
+        check_options(self._options)
         self._made_folder = _make_folder(self.path)
         self._manifest["settings"] = settings or _current_settings(self.path)
         with _disk_errors(self.path):
             self._lock = WriterLock(self.path / folder.LOCK)
-            folder.remove_leftovers(self.path)
+            remove_leftovers(self.path)
             self._partial: Path | None = Path(tempfile.mkdtemp(prefix=folder.PARTIAL, dir=self.path))
             self._partial.chmod(0o755)  # mkdtemp makes it private, but other users may read a catalogue
             self._table: TableWriter | None = TableWriter(self._partial / product_table.NAME)
-        self._vectors: dict[str, list[NDArray[np.float32]]] = {name: [] for name in TYPES}
+        self._spool = Spool(self._partial, dimension)
+        self.plan: Plan | None = None
         self._own_counts = dict.fromkeys(TYPES, 0)
         self._product_counts = dict.fromkeys(TYPES, 0)
         self._ids: set[str] = set()
@@ -98,7 +104,7 @@ class CatalogWriter:
         origins = origins or [Origin(product.image)] * len(vectors)
         with _disk_errors(self.path):
             self._open_table().add(row, product)
-            for vector, origin in zip(vectors.copy(), origins, strict=True):
+            for vector, origin in zip(vectors, origins, strict=True):
                 self._put(row, product.type, vector, origin, own=True)
                 for other in also_listed(product.type, origin.type_probs):
                     self._put(row, other, vector, origin, own=False)
@@ -109,9 +115,8 @@ class CatalogWriter:
 
     def _put(self, row: int, type_name: str, vector: NDArray[np.float32], origin: Origin, own: bool) -> None:
         """Enter a vector in a type's sub-index."""
-        place = self._vectors[type_name]
-        self._open_table().add_vector(row, TYPE_IDS[type_name], len(place), origin, own)
-        place.append(vector)
+        position = self._spool.add(type_name, row, vector)
+        self._open_table().add_vector(row, TYPE_IDS[type_name], position, origin, own)
 
     def _check(self, product: Product, vectors: NDArray[np.float32], origins: Sequence[Origin]) -> None:
         dimension = self._manifest["dimension"]
@@ -151,11 +156,11 @@ class CatalogWriter:
             number = max([0, *folder.generations(self.path)]) + 1
             table.close(finish=True)
             self._table = None
-            types = self._types()
-            self._write_indexes(partial)
+            self.plan = plan(self._spool.counts(), self._manifest["dimension"], self._options)
+            types = {name: self._write_type(partial, name, kind) for name, kind in self.plan.types.items()}
             _write_manifest(partial, self._finished_manifest(number, types, partial))
             self._switch(partial, number)
-            folder.prune(self.path, {folder.generation_name(number), previous.name if previous else ""})
+            prune(self.path, {folder.generation_name(number), previous.name if previous else ""})
         if before_release is not None:
             before_release()
         self._lock.release()
@@ -168,31 +173,29 @@ class CatalogWriter:
         folder.replace_current(self.path, number)
         self._partial = None
 
-    def _write_indexes(self, partial: Path) -> None:
-        for name in self._used_types():
-            vectors, self._vectors[name] = self._vectors[name], []
-            write_index(self._kind.build(np.stack(vectors)), partial / f"{name}.faiss")
-
-    def _used_types(self) -> list[str]:
-        return [name for name in TYPES if self._vectors[name]]
-
-    def _types(self) -> dict[str, dict[str, Any]]:
-        """What the manifest says of each type."""
-        return {
-            name: {
-                "file": f"{name}.faiss",
-                "products": self._product_counts[name],
-                "vectors": self._own_counts[name],
-                "listed": len(self._vectors[name]) - self._own_counts[name],
-            }
-            for name in self._used_types()
-        }
+    def _write_type(self, partial: Path, name: str, kind: str) -> dict[str, Any]:
+        """Write a type's index; what the manifest says of the type."""
+        vectors, owners = self._spool.take(name)
+        job = Writing(partial, name, vectors, owners, self._options, self._spool.name(name))
+        section = {"kind": kind, **kind_of(kind).write(job)}
+        if section.get("stored") != job.stored:
+            self._spool.remove(name)
+        own = self._own_counts[name]
+        counts = {"products": self._product_counts[name], "vectors": own, "listed": len(owners) - own}
+        return {**section, **counts}
 
     def _finished_manifest(self, number: int, types: dict[str, dict[str, Any]], partial: Path) -> Manifest:
         files = {path.name: sha256_of(path) for path in sorted(partial.iterdir())}
         vectors = sum(self._own_counts.values())
         created = datetime.now(UTC).isoformat(timespec="seconds")
+        options = self._options
         return Manifest(
+            kind=self.plan.kind,
+            reason=self.plan.reason,
+            asked=options.kind or AUTO,
+            memory=options.memory,
+            recall=options.recall,
+            address=options.address,
             generation=number,
             products=len(self),
             vectors=vectors,
@@ -207,9 +210,10 @@ class CatalogWriter:
         if self._table is not None:
             self._table.close(finish=False)
             self._table = None
+        self._spool.close()
         # Stopped right after the switch, it is what readers read: then it stays.
         if self._partial is not None and self._partial != _current_folder(self.path):
-            shutil.rmtree(self._partial, ignore_errors=True)
+            try_to_remove(self._partial)
         self._partial = None
         self._lock.release()
         if self._made_folder and self.path.is_dir() and not any(self.path.iterdir()):
@@ -273,6 +277,22 @@ def _current_settings(root: Path) -> Settings:
         return read_manifest(folder.current(root)).settings
     except (CatalogError, OSError):
         return Settings()
+
+
+def asked_for(root: Path, options: KindOptions) -> KindOptions:
+    """The options, with what they leave open as it was asked of the generation that is current, if there is one."""
+    if options.kind is not None:
+        return options
+    try:
+        before = read_manifest(folder.current(root))
+    except (CatalogError, OSError):
+        return options
+    return KindOptions(
+        before.asked,
+        options.memory or before.memory,
+        before.recall if options.recall == KindOptions.recall else options.recall,
+        options.address or before.address,
+    )
 
 
 def _write_manifest(partial: Path, manifest: Manifest) -> None:
