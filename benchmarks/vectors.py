@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.cache import code_key, key_of
 from benchmarks.entrants import Entrant
 from benchmarks.items import ItemList, View
-from matcher import boxes
+from matcher import boxes, outline
 from matcher.files import PartFile
 from matcher.stages import embed
 from training.evaluation.output import Progress, silent
@@ -43,7 +43,7 @@ def vectors_of(
     Returns:
         Name to (N, D) float32 of unit length, zeros for the rows without a view.
     """
-    crops = code_key((boxes, embed))
+    crops = code_key((boxes, embed, outline))
     paths = {one.name: folder / f"vectors-{key_of(one.key, crops, items.key, key)}.npy" for one in entrants}
     missing = [one for one in entrants if not paths[one.name].is_file()]
     if missing:

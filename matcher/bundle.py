@@ -115,8 +115,12 @@ class Bundle:
 
     @cached_property
     def embedder_hash(self) -> str:
-        """SHA-256 of the embedder's weights; catalogues record it."""
-        return self.card["files"][self.model("embedder")["file"]]
+        """SHA-256 of the embedder's weights and of how its masks are made; catalogues record it."""
+        embedder = self.model("embedder")
+        weights = self.card["files"][embedder["file"]]
+        if not embedder.get("input", {}).get("refine"):
+            return weights
+        return hashlib.sha256(f"{weights} refine".encode()).hexdigest()
 
     @cached_property
     def hash(self) -> str:

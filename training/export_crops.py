@@ -57,7 +57,13 @@ def export_embedder(model: Embedder, out: Path) -> dict[str, Any]:
     return {
         "file": "embedder.onnx",
         "dimension": config.dimension,
-        "input": {"size": config.size, "margin": config.margin, "colour": "BGR", "mask": True},
+        "input": {
+            "size": config.size,
+            "margin": config.margin,
+            "colour": "BGR",
+            "mask": True,
+            "refine": config.refine,
+        },
     }
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from matcher.boxes import crop_square, mask_on_crop
 from matcher.bundle import Bundle
+from matcher.outline import refined
 from matcher.stages.models import Runtime, image_of
 from matcher.types import Frame, Garments
 
@@ -27,6 +28,7 @@ class Embedder:
         self.dimension: int = card["dimension"]
         self._size, self._margin = card["input"]["size"], card["input"]["margin"]
         self._uses_mask = card["input"].get("mask", True)
+        self._refines = card["input"].get("refine", False)
 
     def __call__(self, frame: Frame | NDArray[np.uint8], garments: Garments) -> Garments:
         """Fill `embedding` for the rows with `due` set, or for all where that column is absent; zeros elsewhere.
@@ -62,5 +64,6 @@ class Embedder:
         inputs = {"crops": np.stack([crop_square(image, box, self._size, self._margin) for box in xyxy])}
         if self._uses_mask:
             pairs = zip(mask, xyxy, strict=True)
-            inputs["masks"] = np.stack([mask_on_crop(one, box, self._size, self._margin) for one, box in pairs])
+            masks = np.stack([mask_on_crop(one, box, self._size, self._margin) for one, box in pairs])
+            inputs["masks"] = refined(inputs["crops"], masks) if self._refines else masks
         return self._session.run(**inputs)["embedding"]

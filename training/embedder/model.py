@@ -24,6 +24,7 @@ class EmbedderModelConfig:
         palette: colours per channel of the soft colour histogram; its bins are their cube.
         cell: side in pixels of the cells whose mean colours are counted.
         ground: how much of the background's contrast is kept before the trunk, 0..1.
+        refine: masks are drawn after the colours of the crop first (`matcher.outline`), here and in the matcher.
     """
 
     size: int = 128
@@ -34,6 +35,7 @@ class EmbedderModelConfig:
     cell: int = 2
     hidden: int = 0
     ground: float = 0.0
+    refine: bool = False
 
 
 class Embedder(nn.Module):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from matcher.outline import refined
 from training.data.garment_crops import Garment, Garments
 from training.embedder.collapse import CollapseMonitor
 from training.embedder.colourway import dyed
@@ -45,9 +46,10 @@ class PairBatches:
         views = [shop_view(self._garment(pair.shop, pair.dye), rng, size, margin) for pair in pairs]
         for pair, other in zip(pairs, others, strict=True):
             views.append(worn_view(self._garment(pair.worn, pair.dye), self._garments[other], rng, size, margin))
-        crops, masks = zip(*views, strict=True)
+        crops, masks = (np.stack(column) for column in zip(*views, strict=True))
+        masks = refined(crops, masks) if config.model.refine else masks
         numbers = torch.tensor([pair.number for pair in pairs])
-        return torch.from_numpy(np.stack(crops)), torch.from_numpy(np.stack(masks)), numbers
+        return torch.from_numpy(crops), torch.from_numpy(masks), numbers
 
     def _garment(self, row: int, dye: int) -> Garment:
         garment = self._garments[row]

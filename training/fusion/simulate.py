@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from matcher.boxes import crop_square, mask_on_crop
 from matcher.bundle import Bundle
+from matcher.outline import refined
 from matcher.stages.models import Runtime
 from matcher.stages.quality import certainty
 from matcher.taxonomy import TYPES
@@ -39,6 +40,7 @@ class Describe:
     def __init__(self, bundle: Bundle, runtime: Runtime | None = None) -> None:
         """Load the embedder; see `matcher.stages.embed.Embedder` for the errors."""
         given = bundle.model("embedder")["input"]
+        self._refines = given.get("refine", False)
         self.size, self.margin, self._masked = given["size"], given["margin"], given.get("mask", True)
         self._session = (runtime or Runtime()).load(bundle, "embedder")
 
@@ -53,8 +55,9 @@ class Describe:
         return crop, mask_on_crop(seen.mask, seen.box, self.size, self.margin)
 
     def _run(self, views: Sequence[View]) -> NDArray[np.float32]:
-        crops, masks = zip(*views, strict=True)
-        inputs = {"crops": np.stack(crops)} | ({"masks": np.stack(masks)} if self._masked else {})
+        crops, masks = (np.stack(column) for column in zip(*views, strict=True))
+        masks = refined(crops, masks) if self._refines else masks
+        inputs = {"crops": crops} | ({"masks": masks} if self._masked else {})
         return self._session.run(**inputs)["embedding"]
 
 
