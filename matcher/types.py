@@ -57,7 +57,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One listing of a shop. `type` is one of `taxonomy.TYPES`; unknown texts are empty, unknown price is None."""
+    """One listing of a shop. `type` is one of `taxonomy.TYPES`; unknown texts are empty, unknown price is None.
+
+    `disclosure` is the label that must stand where the link is shown. It is a setting of the catalogue, no value of a
+    feed: only products that come from a catalogue have it.
+    """
 
     id: str
     title: str = ""
@@ -72,6 +76,7 @@ class Product:
     availability: str = ""
     link: str = ""
     image: str = ""
+    disclosure: str = ""
 
     @property
     def name(self) -> str:
@@ -249,8 +254,8 @@ def _check(name: str, value: NDArray, rows: int) -> NDArray:
 
 
 def product_fields() -> tuple[str, ...]:
-    """Names of the fields of `Product`, in order."""
-    return tuple(field.name for field in fields(Product))
+    """Names of the fields of `Product` that a shop gives, in order."""
+    return tuple(field.name for field in fields(Product) if field.name != "disclosure")
 
 
 def with_type(product: Product, type_name: str) -> Product:

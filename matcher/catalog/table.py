@@ -159,7 +159,10 @@ class Table:
 
     def _product(self, row: int) -> Product:
         product = self.stored(row)
-        return replace(product, link=self._settings.link(product)) if self._settings.link_template else product
+        if not (self._settings.link_template or self._settings.disclosure):
+            return product
+        link = self._settings.link(product)
+        return replace(product, link=link, disclosure=self._settings.disclosure if link else "")
 
     def stored(self, row: int) -> Product:
         """The product of a row as it was written: its link is the feed's.

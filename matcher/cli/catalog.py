@@ -20,6 +20,7 @@ from matcher.catalog.filters import Filters
 from matcher.catalog.gc import collect
 from matcher.cli.output import out
 from matcher.errors import CatalogError
+from matcher.types import Product
 
 app = typer.Typer(no_args_is_help=True, help="Look into a catalogue: info, check, search, export, gc.")
 
@@ -42,7 +43,10 @@ def info(catalog: CatalogArgument, as_json: JsonOption = False) -> None:
     for name, count in facts["localised"].items():
         table.add_row(f"found by {name}" if name else "found elsewhere", f"{count} vectors")
     for name, counts in facts["types"].items():
-        table.add_row(f"  {name}", f"{counts['products']} products, {counts['vectors']} vectors")
+        text = f"{counts['products']} products, {counts['vectors']} vectors, {counts['kind']}"
+        if counts["kind"] != "flat":
+            text += f", recall@10 {counts['recall']:.3f}, {counts['bytes_per_vector']:.0f} bytes a vector"
+        table.add_row(f"  {name}", text)
     out.print(table)
 
 
@@ -169,13 +173,18 @@ def _found(path: Path, picture: Path, k: int, filters: Filters, bundle: str | No
             "type": garment.type_names[0],
             "box": [round(float(value), 1) for value in garment.xyxy[0]],
             "products": [
-                {"id": product.id, "title": product.title, "link": product.link, "score": round(float(score), 4)}
+                _product_record(product, float(score))
                 for product, score in zip(generation.products(row), score_row, strict=True)
                 if product is not None
             ],
         }
         for garment, row, score_row in zip(garments, rows, scores, strict=True)
     ]
+
+
+def _product_record(product: Product, score: float) -> dict[str, object]:
+    record = {"id": product.id, "title": product.title, "link": product.link, "score": round(score, 4)}
+    return {**record, "disclosure": product.disclosure} if product.disclosure else record
 
 
 def _table(found: list[dict]) -> Table:

@@ -27,7 +27,7 @@ from matcher.cli.output import out
 from matcher.errors import InputError
 from matcher.files import write_whole
 from matcher.pipeline import Pipeline
-from matcher.sinks.draw import draw
+from matcher.sinks.draw import disclosures, draw
 from matcher.sinks.jsonl import garment_record
 from matcher.types import TIERS, Garments
 from matcher.video.image import read_image
@@ -58,11 +58,16 @@ def image(
         typer.echo(json.dumps(_record(picture, pixels, garments, pipeline), ensure_ascii=False, allow_nan=False))
     else:
         out.print(_table(garments, pipeline))
+        for words in disclosures(garments, pipeline.products):
+            out.print(escape(words), soft_wrap=True)
 
 
 def _record(picture: Path, pixels: NDArray[np.uint8], garments: Garments, pipeline: Pipeline) -> dict[str, Any]:
     rows = [garment_record(one, pipeline.products) for one in garments]
-    return {"image": picture.name, "size": [pixels.shape[1], pixels.shape[0]], "garments": rows}
+    facts = {"image": picture.name, "size": [pixels.shape[1], pixels.shape[0]], "garments": rows}
+    catalog = pipeline.catalog
+    label = catalog.settings.disclosure if catalog is not None else ""
+    return {**facts, "disclosure": label} if label else facts
 
 
 def _table(garments: Garments, pipeline: Pipeline) -> Table:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from matcher.boxes import clip, paste_mask
 from matcher.sinks.base import Products
 from matcher.sinks.text import fit, put_text, text_width
-from matcher.types import EXACT, NONE, SIMILAR, Garments
+from matcher.types import EXACT, NONE, SIMILAR, Garments, Product
 
 Colour = tuple[int, int, int]
 # BGR; one hue per type, in the order of taxonomy.TYPES, all light enough to be seen on dark film.
@@ -36,7 +36,8 @@ def draw(image: NDArray[np.uint8], garments: Garments, products: Products | None
     """A copy of a picture with boxes, translucent masks and labels.
 
     A label is the product's title once one is settled on, with a bar in the colour of its tier (green exact, amber
-    similar), and "type 87%" before that. Lines and letters grow with the picture.
+    similar), and "type 87%" before that. Lines and letters grow with the picture. Where a product has a label that must
+    stand with its link (`Product.disclosure`), it is written below.
 
     Args:
         image: (H, W, 3) uint8 BGR.
@@ -56,19 +57,48 @@ def draw(image: NDArray[np.uint8], garments: Garments, products: Products | None
     for i in order:
         _outline(result, boxes[i], colours[i], thick)
     _labels(result, garments, boxes, order, products)
+    _disclose(result, disclosures(garments, products))
     return result
+
+
+def disclosures(garments: Garments, products: Products | None = None) -> list[str]:
+    """The labels that must stand with the products settled on, each once."""
+    found = [product.disclosure for one in garments if (product := _settled(one, products)) is not None]
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def label(garment: Garments, products: Products | None = None) -> tuple[str, int]:
     """The words and the tier for one garment (a `Garments` of length 1)."""
-    tier = int(garment.tier[0]) if garment.has("tier") else NONE
-    if tier > NONE and garment.has("product_row") and garment.product_row.shape[1]:
-        product = (products or garment.listing)(int(garment.product_row[0, 0]))
-        if product is not None:
-            return product.name, tier
+    product = _settled(garment, products)
+    if product is not None:
+        return product.name, int(garment.tier[0])
     if garment.has("type_probs"):
         return f"{garment.type_name} {garment.type_score[0]:.0%}", NONE
     return f"garment {garment.score[0]:.0%}", NONE
+
+
+def _settled(garment: Garments, products: Products | None) -> Product | None:
+    """The product settled on for one garment."""
+    if not garment.has("tier") or garment.tier[0] <= NONE:
+        return None
+    if not garment.has("product_row") or not garment.product_row.shape[1]:
+        return None
+    return (products or garment.listing)(int(garment.product_row[0, 0]))
+
+
+def _disclose(image: NDArray[np.uint8], words: list[str]) -> None:
+    """Write labels at the lower left, one above the other, in place."""
+    height, width = image.shape[:2]
+    px = int(np.clip(round(min(width, height) / 42), 9, 48))
+    pad, tall = max(px // 3, 3), round(px * 1.5)
+    for number, line in enumerate(words, 1):
+        line = fit(line, px, max(width - 2 * pad, 1))
+        y = height - number * tall
+        if y < 0:
+            return
+        plate = image[y : y + tall, : text_width(line, px) + 2 * pad]
+        plate[:] = cv2.addWeighted(plate, 0.2, np.full_like(plate, _PLATE), 0.8, 0)
+        put_text(image, line, pad, y + round(tall * 0.72), px, _INK)
 
 
 def _veil(image: NDArray[np.uint8], mask: NDArray[np.float32], box: NDArray, colour: Colour, thick: int) -> None:

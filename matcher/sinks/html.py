@@ -90,6 +90,7 @@ def render_report(sightings: Sequence[Sighting], facts: ReportFacts, picture_of:
     return _template().render(
         facts=facts,
         cards=cards,
+        disclosures=list(dict.fromkeys(card["disclosure"] for card in cards if card["link"] and card["disclosure"])),
         left_out=max(len(ordered) - MAX_PRODUCTS, 0),
         appearances=len(sightings),
         exact=sum(any(s.tier == EXACT for s in group) for group in ordered),
@@ -123,6 +124,7 @@ def _card(group: list[Sighting], facts: ReportFacts, budget: list[int], picture_
     return {
         "product": product,
         "link": safe_link(product.link),
+        "disclosure": product.disclosure,
         "price": _price(product),
         "type": group[0].type,
         "tier": TIERS[tier],

@@ -16,6 +16,7 @@ import matcher
 from matcher.files import write_whole
 
 if TYPE_CHECKING:
+    from matcher.catalog.catalog import Catalog
     from matcher.engine.schedule import Schedule
     from matcher.pipeline import Pipeline
 
@@ -64,7 +65,7 @@ def run_record(
         wall_s: seconds that took, without the start-up.
         stages: milliseconds of each call by stage.
         bundle: its name and hash.
-        catalogue: its generation and hash.
+        catalogue: its generation and hash, and the label that must stand where its links are shown, if it has one.
         dropped: frames left out because they came too fast.
         corrupt: damaged frames skipped.
         more: further entries, e.g. truncated=True.
@@ -89,7 +90,7 @@ def pipeline_record(pipeline: Pipeline, schedule: Schedule) -> dict[str, Any]:
     catalog, engine = pipeline.catalog, schedule.config
     return {
         "bundle": {"name": pipeline.bundle.name, "hash": pipeline.bundle.hash},
-        "catalogue": None if catalog is None else {"generation": catalog.generation, "hash": catalog.hash},
+        "catalogue": None if catalog is None else _catalogue(catalog),
         "detection": {
             **schedule.counts.record(),
             "frame_ms": schedule.frame_ms,
@@ -98,6 +99,12 @@ def pipeline_record(pipeline: Pipeline, schedule: Schedule) -> dict[str, Any]:
             "threads": pipeline.config.threads,
         },
     }
+
+
+def _catalogue(catalog: Catalog) -> dict[str, Any]:
+    facts = {"generation": catalog.generation, "hash": catalog.hash}
+    label = catalog.settings.disclosure
+    return {**facts, "disclosure": label} if label else facts
 
 
 def write_run(path: str | Path, record: Mapping[str, Any]) -> None:

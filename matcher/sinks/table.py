@@ -28,6 +28,7 @@ COLUMNS = (
     "best_frame",
     "shot",
     "track",
+    "disclosure",
 )
 
 
@@ -37,6 +38,7 @@ def write_sightings(path: str | Path, sightings: Iterable[Sighting], timecode: T
     `last_*` is when the last frame goes, so last - first is the length; seconds are the file's own times, as in
     frames.jsonl; timecodes count from the video's start timecode. Several tracks are separated by spaces. Texts that
     a spreadsheet would take for formulas get an apostrophe in front; links other than http(s) are left out.
+    `disclosure` is the label that must stand where the link is shown.
 
     Raises:
         InputError: the file cannot be written.
@@ -67,4 +69,5 @@ def _row(sighting: Sighting, timecode: Timecode) -> list[str | int]:
         sighting.best_frame,
         sighting.shot,
         " ".join(map(str, sighting.tracks)),
+        safe_cell(product.disclosure),
     ]
