@@ -30,6 +30,9 @@ def detectron2(
         bool,
         typer.Option("--unpickle", help="Read a .pkl: arrays of numbers alone are let in, nothing in it is run."),
     ] = False,
+    keep_names: Annotated[
+        bool, typer.Option("--keep-names", help="Keep Detectron2's names, for --detector detectron2:CONFIG,FILE.")
+    ] = False,
 ) -> None:
     """Convert a checkpoint of Detectron2: Mask R-CNN on R50, R101 or X101 with FPN, C4 or DC5, or an ImageNet trunk.
 
@@ -37,10 +40,13 @@ def detectron2(
     """
     if find_spec("torch") is None or find_spec("torchvision") is None:
         raise BackendError("converting needs torch and torchvision: pip install 'asworn[train]'")
-    from training.match_rcnn.detectron2 import convert
+    from training.match_rcnn.detectron2 import convert, keep
 
     if unpickle and checkpoint.suffix == ".pkl":
         typer.echo(f"warning: reading the pickle {checkpoint}; only plain arrays in it are let in", err=True)
+    if keep_names:
+        typer.echo(f"{out}: {keep(checkpoint, out, unpickle)} tensors by Detectron2's names")
+        return
     classes = tuple(name.strip() for name in names.split(",") if name.strip())
     made = convert(checkpoint, out, unpickle=unpickle, settings=config, names=classes)
     typer.echo(f"{out}: {made.backbone}, {made.classes} classes")

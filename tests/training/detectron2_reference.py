@@ -34,6 +34,13 @@ ZOO = {
 PROPOSALS, DETECTIONS, BOX_WIDTH = 60, 20, 128
 
 
+EVERY = 10**6  # so many samples that there is nothing to draw
+LOSSES = {
+    "loss_rpn_cls": "objectness", "loss_rpn_loc": "proposal_boxes", "loss_cls": "classes", "loss_box_reg": "boxes",
+    "loss_mask": "masks",
+}  # fmt: skip
+
+
 def config_of(name: str) -> ModelConfig:
     """Our settings of a model of the zoo."""
     neck = name.rpartition("_")[2]
@@ -126,6 +133,35 @@ def detectron2_answers(name: str, image: np.ndarray, weights_file: Path | None =
         "labels": found.pred_classes.numpy(),
         "masks": found.pred_masks[:, 0].numpy(),
     }
+
+
+def detectron2_losses(image: np.ndarray, boxes: np.ndarray, labels: np.ndarray, masks: np.ndarray) -> dict[str, float]:
+    """The losses of the real Detectron2's R50-FPN on one picture, by our names, with nothing drawn at random.
+
+    Args:
+        image: (H, W, 3) uint8.
+        boxes: (N, 4) xyxy.
+        labels: (N,).
+        masks: (N, H, W) of 0 and 1.
+    """
+    import torch
+    from detectron2 import model_zoo
+    from detectron2.modeling import build_model
+    from detectron2.structures import BitMasks, Boxes, Instances
+    from detectron2.utils.events import EventStorage
+
+    config = model_zoo.get_config(ZOO["r50_fpn"])
+    config.MODEL.DEVICE, config.MODEL.ROI_BOX_HEAD.FC_DIM = "cpu", BOX_WIDTH
+    config.MODEL.RPN.POST_NMS_TOPK_TRAIN = PROPOSALS
+    config.MODEL.RPN.BATCH_SIZE_PER_IMAGE = config.MODEL.ROI_HEADS.BATCH_SIZE_PER_IMAGE = EVERY
+    model = build_model(config).train()
+    weights = fill({k: tuple(v.shape) for k, v in model.state_dict().items()})
+    model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+    truth = Instances(image.shape[:2], gt_boxes=Boxes(torch.from_numpy(boxes)), gt_classes=torch.from_numpy(labels))
+    truth.gt_masks = BitMasks(torch.from_numpy(masks))
+    with EventStorage():
+        found = model([{"image": torch.from_numpy(image.transpose(2, 0, 1).copy()), "instances": truth}])
+    return {ours: float(found[theirs].detach()) for theirs, ours in LOSSES.items()}
 
 
 def our_answers(model: Any, image: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from matcher.errors import ConfigError
-from training.checkpoint import load_checkpoint
+from training.checkpoint import load_checkpoint, save_checkpoint
 from training.match_rcnn.config import IMAGENET_STD, ModelConfig, neck_defaults
 from training.match_rcnn.detectron2_config import read_yaml, with_settings
 from training.match_rcnn.files import save_model
@@ -201,3 +201,22 @@ def convert(
         config = with_settings(config, read_yaml(settings))
     save_model(out, config, to_ours(weights, config), f"Detectron2, {path.name}")
     return config
+
+
+def keep(path: Path, out: Path, unpickle: bool = False) -> int:
+    """Write a checkpoint of Detectron2 as a file of tensors by its own names, which Detectron2 reads too.
+
+    Args:
+        path: see `read_weights`.
+        out: file to write, replaced whole.
+        unpickle: whether a `.pkl` may be read.
+
+    Returns:
+        How many tensors it holds.
+
+    Raises:
+        ConfigError: see `read_weights`.
+    """
+    weights = read_weights(path, unpickle)
+    save_checkpoint(out, {"model": weights})
+    return len(weights)

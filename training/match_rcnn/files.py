@@ -33,7 +33,7 @@ def save_model(path: Path, config: ModelConfig, weights: dict[str, Tensor], orig
     return path
 
 
-class _Unset(TorchFunctionMode):
+class Unset(TorchFunctionMode):
     """Layers made within it keep whatever was in memory: drawing weights that are replaced at once takes seconds."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -48,7 +48,7 @@ def build_model(config: ModelConfig, weights: dict[str, Tensor]) -> MatchRCNN:
     Raises:
         RuntimeError: weights are missing, or of other shapes, as torch says it.
     """
-    with _Unset():
+    with Unset():
         model = MatchRCNN(config)
     model.load_state_dict(weights, strict=True)
     return model.eval()

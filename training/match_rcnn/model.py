@@ -12,7 +12,7 @@ from training.match_rcnn.backbones import build_backbone
 from training.match_rcnn.coder import with_batch
 from training.match_rcnn.config import ModelConfig
 from training.match_rcnn.landmarks import find_landmarks
-from training.match_rcnn.proposals import ProposalNetwork
+from training.match_rcnn.proposals import ProposalNetwork, Size
 from training.match_rcnn.roi_heads import Boxes, RoIHeads
 from training.match_rcnn.targets import Truth
 
@@ -61,27 +61,29 @@ class MatchRCNN(nn.Module):
         x = nn.functional.pad(x, (0, right, 0, bottom)) if bottom or right else x
         return self.backbone(x)
 
-    def forward(self, images: Tensor, truths: Sequence[Truth] | None = None) -> dict[str, Tensor] | list[Detections]:
+    def forward(
+        self, images: Tensor, truths: Sequence[Truth] = (), sizes: Sequence[Size] | None = None
+    ) -> dict[str, Tensor] | list[Detections]:
         """Losses by name in training; what is found in each picture otherwise.
 
         Args:
-            images: (N, H, W, 3) uint8 BGR, all of one size.
+            images: (N, H, W, 3) uint8 BGR, filled up to one size with the mean colour.
             truths: one for each picture, in training; a picture may have no garment.
+            sizes: (height, width) of each picture without padding; None = all are of that one size.
         """
-        if self.training:
-            return self._losses(images, truths or ())
-        return self.detect(images)
+        sizes = list(sizes or [tuple(images.shape[1:3])] * len(images))
+        return self._losses(images, truths, sizes) if self.training else self.detect(images, sizes)
 
-    def _losses(self, images: Tensor, truths: Sequence[Truth]) -> dict[str, Tensor]:
-        maps, sizes = self.maps(images), [tuple(images.shape[1:3])] * len(images)
+    def _losses(self, images: Tensor, truths: Sequence[Truth], sizes: Sequence[Size]) -> dict[str, Tensor]:
+        maps = self.maps(images)
         answers = self.rpn(maps)
         proposals = self.rpn.propose(answers, sizes)
         return {**self.rpn.losses(answers, truths), **self.heads.losses(maps, proposals, truths)}
 
     @torch.no_grad()
-    def detect(self, images: Tensor) -> list[Detections]:
-        """What is found in pictures (N, H, W, 3) uint8 BGR of one size."""
-        maps, sizes = self.maps(images), [tuple(images.shape[1:3])] * len(images)
+    def detect(self, images: Tensor, sizes: Sequence[Size]) -> list[Detections]:
+        """What is found in pictures; arguments as for `forward`."""
+        maps = self.maps(images)
         found = self.heads.detect(maps, self.rpn.propose(self.rpn(maps), sizes), sizes)
         return self.describe(maps, found)
 

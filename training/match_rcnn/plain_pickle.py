@@ -78,9 +78,18 @@ def _encode(text: Any, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes(*values: Any) -> bytes:
+    # How old protocols write empty bytes.
+    if values:
+        raise pickle.UnpicklingError("asks for bytes of something")
+    return b""
+
+
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("_codecs", "encode"): _encode,
+    ("__builtin__", "bytes"): _no_bytes,
+    ("builtins", "bytes"): _no_bytes,
     ("numpy", "ndarray"): _NdarrayType,
     ("numpy", "dtype"): _Dtype,
 }

@@ -74,7 +74,8 @@ def match(truth: Tensor, boxes: Tensor, low: float, high: float, keep_best: bool
     labels = torch.full_like(rows, IGNORED)
     labels[best < low], labels[best >= high] = NEGATIVE, POSITIVE
     if keep_best:
-        labels[(overlap == overlap.max(1, keepdim=True).values).any(0)] = POSITIVE
+        most = overlap.max(1, keepdim=True).values
+        labels[((overlap == most) & (most > 0)).any(0)] = POSITIVE
     return rows, labels
 
 
