@@ -26,7 +26,14 @@ RUNTIME = [
     "typer>=0.15",
     "rich>=13",
 ]
-TRAIN = ["torch>=2.4", "torchvision>=0.19", "onnx>=1.17", "onnxscript>=0.3", "pytorch-metric-learning>=2.6"]
+TRAIN = [
+    "torch>=2.4",
+    "torchvision>=0.19",
+    "onnx>=1.17",
+    "onnxscript>=0.3",
+    "pytorch-metric-learning>=2.6",
+    "pyyaml>=6",
+]
 CLIP = ["torch>=2.4", "open_clip_torch>=2.30", "timm>=1.0.9"]
 BENCH = ["matplotlib>=3.8", "scenedetect-headless>=0.7"]
 DEV = ["pytest>=8", "ruff>=0.8", "import-linter>=2.1"]
@@ -52,6 +59,7 @@ setup(
             "index=indexer.cli:index",
             "train=training.cli:train",
             "export=training.cli:export",
+            "convert=training.cli_convert:app",
             "eval=training.cli_eval:app",
             "data=training.cli_data:app",
             "demo=benchmarks.demo:demo",

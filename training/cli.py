@@ -1,4 +1,4 @@
-"""`asworn train detector|types|embedder|fashion-mnist|fusion|tiers|verifier` and `asworn export`."""
+"""`asworn train MODEL` and `asworn export`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from matcher.errors import BackendError, ConfigError
 from training.cli_fusion import fusion, tiers, verifier
+from training.cli_match_rcnn import match_rcnn
 
 train = typer.Typer(help="Train a model from a recipe.", no_args_is_help=True)
 
@@ -121,7 +122,7 @@ def pairs(
     typer.echo(write_sheet(data, out, seed=seed, family=family))
 
 
-for command in (fusion, tiers, verifier):
+for command in (fusion, match_rcnn, tiers, verifier):
     train.command()(command)
 
 
