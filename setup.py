@@ -35,6 +35,10 @@ TRAIN = [
     "pyyaml>=6",
 ]
 CLIP = ["torch>=2.4", "open_clip_torch>=2.30", "timm>=1.0.9"]
+FAISS_GPU = ["faiss-gpu-cu12>=1.8"]  # in place of faiss-cpu
+MILVUS = ["pymilvus[milvus-lite]>=2.6"]
+# Ray is no part of `dev`: its cluster starts in seconds on an idle machine, and in minutes, or not, on a busy one.
+RAY = ["ray[data]>=2.49"]
 BENCH = ["matplotlib>=3.8", "scenedetect-headless>=0.7"]
 DEV = ["pytest>=8", "ruff>=0.8", "import-linter>=2.1"]
 
@@ -52,7 +56,14 @@ setup(
         "configs": ["*.toml", "taxonomies/*.toml"],
     },
     install_requires=RUNTIME,
-    extras_require={"train": TRAIN, "clip": CLIP, "bench": BENCH, "dev": DEV + TRAIN + CLIP + BENCH},
+    extras_require={
+        "train": TRAIN,
+        "clip": CLIP,
+        "bench": BENCH,
+        "faiss-gpu": FAISS_GPU,
+        "scale": RAY + MILVUS,
+        "dev": DEV + TRAIN + CLIP + BENCH + MILVUS,
+    },
     entry_points={
         "console_scripts": ["asworn=matcher.cli.main:main"],
         "asworn.commands": [

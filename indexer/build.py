@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.describe import WHOLE, Describer, Description
+from indexer.describe import WHOLE, Describer, Description, problem_of
 from indexer.feeds.base import FeedContent, FeedItem, Rejected
 from indexer.fetch.fetcher import Fetcher
 from indexer.library import CatalogLibrary, Libraries
@@ -20,12 +20,14 @@ from indexer.rejected import as_csv
 from indexer.work import WorkStore
 from matcher.bundle import Bundle
 from matcher.catalog.changes import Changes, Comparison, rows_but
+from matcher.catalog.interface import KindOptions
 from matcher.catalog.settings import Settings
 from matcher.catalog.table import Origin
 from matcher.catalog.writer import CatalogWriter
 from matcher.errors import FeedError
 from matcher.taxonomy import TYPES
 
+Load = Callable[[tuple[FeedItem, ...], Source], Generator[Loaded, None, None]]
 _FEW = 100  # a catalogue of fewer products may shrink as it likes
 _MOST_REMOVED = 0.5
 
@@ -46,6 +48,7 @@ class Tally:
         changes: against the generation before.
         rejected: rows and pictures that were not used.
         generation: number of the new generation; 0 before it is there.
+        kind: its kind and why, in a line.
     """
 
     products: int = 0
@@ -59,6 +62,7 @@ class Tally:
     changes: Changes = field(default_factory=Changes)
     rejected: tuple[Rejected, ...] = ()
     generation: int = 0
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,14 @@ class BuildOptions:
         partial: the feed names a part of the shop: products that it does not name stay.
         allow_shrink: let more than half of a large catalogue's products go.
         settings: the catalogue's; None = those it has.
+        kind: how vectors are kept; None = as was asked for before, else as suits the size.
     """
 
     reuse: bool = True
     partial: bool = False
     allow_shrink: bool = False
     settings: Settings | None = None
+    kind: KindOptions | None = None
 
 
 class NothingIndexed(FeedError):
@@ -96,6 +102,7 @@ def build(
     progress: Callable[[int], None] | None = None,
     options: BuildOptions | None = None,
     fetcher: Fetcher | None = None,
+    load: Load = load_ahead,
 ) -> Tally:
     """Describe every picture of a feed and write a new generation, which becomes current in one step or not at all.
 
@@ -109,6 +116,7 @@ def build(
         progress: called with the number of pictures done since the last call.
         options: how what is there is treated.
         fetcher: for pictures of the web; None = such pictures are rejected.
+        load: gives the pictures of the products, in order; those that come described are not described here.
 
     Raises:
         NothingIndexed: no product could be used; the catalogue stays as it is.
@@ -117,15 +125,16 @@ def build(
     """
     options = options or BuildOptions()
     made_by = (describer.dimension, bundle.embedder_hash)
-    with CatalogWriter(out, *made_by, bundle.name, settings=options.settings) as writer:
+    with CatalogWriter(out, *made_by, bundle.name, options.kind, options.settings) as writer:
         before = CatalogLibrary(out, bundle.embedder_hash, describer.dimension)
         work = WorkStore(out, describer.dimension)
         libraries = Libraries(work, before if options.reuse else None)
         job = _Job(describer, progress or (lambda done: None), list(content.rejected), libraries, before, writer)
         try:
-            tally = job.run(content, Source(bundle.hash, libraries, fetcher), options)
+            tally = job.run(load(content.items, Source(bundle.hash, libraries, fetcher)), content, options)
             # While the lock is still ours: the next writer has a store of its own.
-            return replace(tally, generation=writer.commit(lambda: work.close(finished=True)))
+            generation = writer.commit(lambda: work.close(finished=True))
+            return replace(tally, generation=generation, kind=writer.kind_line)
         finally:
             work.close(finished=False)
 
@@ -146,9 +155,9 @@ class _Job:
         self._comparison = Comparison(self.before.generation.table if self.before.generation else None)
         self._ids: set[str] = set()
 
-    def run(self, content: FeedContent, source: Source, options: BuildOptions) -> Tally:
+    def run(self, loaded: Generator[Loaded, None, None], content: FeedContent, options: BuildOptions) -> Tally:
         """Index everything; all but the commit."""
-        with closing(load_ahead(content.items, source)) as pictures:
+        with closing(loaded) as pictures:
             for item in content.items:
                 self._index(item, islice(pictures, len(item.pictures)))
         rejected = tuple(sorted(self.rejected, key=lambda one: one.row))
@@ -181,9 +190,9 @@ class _Job:
             return loaded.error or loaded.known
         # Asked again: the same picture may have been described since it was loaded.
         found = self.libraries.find(loaded.content) or self.describer.describe(loaded.image, type_name or None)
-        usable = np.isfinite(found.embedding).all() and abs(np.linalg.norm(found.embedding) - 1) < 1e-3
-        if not usable:
-            return f"{loaded.picture.name}: the embedder gave no usable vector for it"
+        problem = problem_of(found)
+        if problem:
+            return f"{loaded.picture.name}: {problem}"
         self.libraries.put(loaded.content, found)
         return found
 

@@ -43,6 +43,12 @@ class Description(NamedTuple):
     localised: str
 
 
+def problem_of(found: Description) -> str:
+    """Why a description cannot be used, as the end of a sentence that names the picture; "" = it can."""
+    usable = np.isfinite(found.embedding).all() and abs(np.linalg.norm(found.embedding) - 1) < 1e-3
+    return "" if usable else "the embedder gave no usable vector for it"
+
+
 class Located(NamedTuple):
     """Where the product is in a picture: as in `Description`, and its (M, M) float32 mask 0..1 over the box."""
 

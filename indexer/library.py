@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,11 @@ class CatalogLibrary:
         vector = self.generation.vector(type_name, position)
         return Description(origin.type_probs, vector, np.array(origin.xyxy, np.float32), origin.localised)
 
+    def contents(self) -> Iterator[str]:
+        """Every content key that `find` may know."""
+        if self.generation is not None:
+            yield from self.generation.table.contents()
+
 
 class Libraries:
     """The store of finished work before the generation of before; what is described now goes into the store.
@@ -63,6 +69,12 @@ class Libraries:
         if found is not None:
             self._reused.add(content)
         return found
+
+    def contents(self) -> Iterator[str]:
+        """See `pictures.Library`."""
+        yield from self._work.contents()
+        if self._before is not None:
+            yield from self._before.contents()
 
     def put(self, content: str, found: Description) -> None:
         """Keep what was described just now."""

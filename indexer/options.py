@@ -9,7 +9,10 @@ from pathlib import Path
 
 from indexer.feeds.names import KNOWN
 from matcher.catalog import folder
+from matcher.catalog.choose import check_options
+from matcher.catalog.interface import KindOptions
 from matcher.catalog.manifest import read_manifest
+from matcher.catalog.milvus_client import check_address
 from matcher.catalog.settings import Settings
 from matcher.errors import CatalogError, InputError
 
@@ -58,3 +61,26 @@ def parse_settings(root: Path, link_template: str | None, disclosure: str | None
     except (CatalogError, OSError):
         present = Settings()
     return replace(present, **said)
+
+
+def parse_kind(kind: str | None, memory_gib: float | None, milvus: str = "") -> KindOptions:
+    """How the vectors of a catalogue are kept; what is None stays as it is there.
+
+    Args:
+        kind: its name.
+        memory_gib: that searching may take.
+        milvus: address of a Milvus server, which says the kind as well.
+
+    Raises:
+        CatalogError: there is no such kind, or the memory is not positive.
+        InputError: the address is none, or another kind is asked for.
+        BackendError: what the kind needs is not installed.
+    """
+    if milvus and kind not in (None, "milvus"):
+        raise InputError(f"--milvus is for --kind milvus, not for {kind}")
+    memory = None if memory_gib is None else int(memory_gib * (1 << 30))
+    if milvus:
+        return KindOptions("milvus", memory, address=check_address(milvus))
+    options = KindOptions(kind, memory)
+    check_options(options)
+    return options

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -50,10 +50,18 @@ class Loaded:
 
 
 class Library(Protocol):
-    """Descriptions from before, by content key, so that unchanged pictures are not embedded again."""
+    """Descriptions by content key, so that unchanged pictures are not embedded again."""
 
     def find(self, content: str) -> Description | None:
         """The description of a content key; None when there is none. Called from several threads."""
+        ...
+
+    def put(self, content: str, found: Description) -> None:
+        """Keep a description for good."""
+        ...
+
+    def contents(self) -> Iterator[str]:
+        """Every content key that `find` knows now, in any order; some may come twice."""
         ...
 
 
@@ -78,12 +86,12 @@ def content_key(data: bytes, bundle_hash: str, type_hint: str) -> str:
     return hashlib.sha256(text.encode() + data).hexdigest()
 
 
-def load_ahead(items: Iterable[FeedItem], source: Source) -> Iterator[Loaded]:
+def load_ahead(items: Iterable[FeedItem], source: Source) -> Generator[Loaded, None, None]:
     """Every picture of every item, in order, while threads fetch and read the next few."""
     asked = ((item.product.type, picture) for item in items for picture in item.pictures)
     concurrency = source.fetcher.options.concurrency if source.fetcher else _THREADS
     # Bytes wait in numbers, decoded pictures, which are large, only a few.
-    fetched = in_order(lambda one: _fetch(*one, source), asked, concurrency, _FETCHED_AHEAD * concurrency)
+    fetched = in_order(lambda one: fetch(*one, source), asked, concurrency, _FETCHED_AHEAD * concurrency)
     decoded = in_order(lambda one: _decode(one, source), fetched, _THREADS, _AHEAD)
     done = False
     try:
@@ -122,21 +130,23 @@ def in_order(function: Callable[[A], B], inputs: Iterable[A], threads: int, ahea
 
 
 @dataclass(frozen=True)
-class _Raw:
+class Raw:
+    """The bytes of a picture, asked for as of a type, or why there are none."""
+
     picture: Picture
     type_hint: str
     body: Fetched = Fetched(b"")
     error: str = ""
 
 
-def _fetch(type_hint: str, picture: Picture, source: Source) -> _Raw:
-    """The bytes of a picture, or why there are none."""
+def fetch(type_hint: str, picture: Picture, source: Source) -> Raw:
+    """Read or fetch a picture; it is not decoded yet."""
     try:
-        return _Raw(picture, type_hint, _body(picture, source))
+        return Raw(picture, type_hint, _body(picture, source))
     except OSError as error:
-        return _Raw(picture, type_hint, error=f"{picture.name} cannot be read ({error.strerror})")
+        return Raw(picture, type_hint, error=f"{picture.name} cannot be read ({error.strerror})")
     except FetchError as reason:
-        return _Raw(picture, type_hint, error=f"{picture.name}: {reason}")
+        return Raw(picture, type_hint, error=f"{picture.name}: {reason}")
 
 
 def _body(picture: Picture, source: Source) -> Fetched:
@@ -149,16 +159,27 @@ def _body(picture: Picture, source: Source) -> Fetched:
     return Fetched(picture.path.read_bytes())
 
 
-def _decode(raw: _Raw, source: Source) -> Loaded:
+def _decode(raw: Raw, source: Source) -> Loaded:
     """Decode, unless it is known; a picture that cannot be decoded comes back with the reason."""
+    loaded = recognise(raw, source)
+    return loaded if loaded.error or loaded.known else decode(loaded, raw.body.data)
+
+
+def recognise(raw: Raw, source: Source) -> Loaded:
+    """A picture with its content key and what the library knows of it, or with the reason why it is none."""
     picture, data = raw.picture, raw.body.data
     reason = raw.error or not_a_picture(data)
     if reason:
         return Loaded(picture, error=raw.error or f"{picture.name}: {reason}")
     content = content_key(data, source.bundle_hash, raw.type_hint)
     known = source.library.find(content) if source.library is not None else None
+    return Loaded(picture, content, known=known, stale=raw.body.stale)
+
+
+def decode(loaded: Loaded, data: bytes) -> Loaded:
+    """A recognised picture with its pixels, or with the reason why it has none."""
     try:
-        image = None if known else read_image(data, MAX_PIXELS)
+        return replace(loaded, image=read_image(data, MAX_PIXELS))
     except MediaError as error:
-        return Loaded(picture, error=str(error).replace("the picture:", f"{picture.name}:", 1))
-    return Loaded(picture, content, image, known, stale=raw.body.stale)
+        name = loaded.picture.name
+        return Loaded(loaded.picture, error=str(error).replace("the picture:", f"{name}:", 1))

@@ -94,6 +94,7 @@ def show_result(tally: Tally, out: Path) -> None:
     if tally.rejected:
         parts.append(f"{len(tally.rejected)} rejected")
     _out.print(f"{escape(str(out))}: {generation}: {'; '.join(parts)}", soft_wrap=True)
+    _out.print(escape(f"kind {tally.kind}"), soft_wrap=True)
 
 
 def _changes(tally: Tally) -> str:

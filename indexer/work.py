@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,11 @@ class WorkStore:
             except sqlite3.Error:
                 return None
         return self._description(*row) if row else None
+
+    def contents(self) -> Iterator[str]:
+        """Every content key there is."""
+        with self._lock:
+            yield from [key for (key,) in self._connection.execute("SELECT content FROM description")]
 
     def _description(self, localised: str, *values: object) -> Description | None:
         *box, probs, embedding = values

@@ -15,8 +15,8 @@ from matcher.catalog import folder
 from matcher.catalog.filters import Filters
 from matcher.catalog.generation import Generation
 from matcher.catalog.interface import OpenOptions
+from matcher.catalog.manifest import FIGURES, Manifest
 from matcher.catalog.manifest import NAME as MANIFEST
-from matcher.catalog.manifest import Manifest
 from matcher.catalog.settings import Settings
 from matcher.errors import CatalogError
 from matcher.types import Product
@@ -157,8 +157,7 @@ class Catalog:
         facts = {name: getattr(manifest, name) for name in names}
         types = {name: _type_facts(manifest, section) for name, section in sorted(manifest.types.items())}
         facts |= asdict(manifest.settings) | {"asked": manifest.asked, "reason": manifest.reason}
-        for name in ("recall", "bytes_per_vector"):
-            facts[name] = _mean(name, manifest)
+        facts |= {name: manifest.mean(name) for name in FIGURES}
         return {**facts, "hash": generation.hash, "localised": generation.table.localised(), "types": types}
 
     def __len__(self) -> int:
@@ -198,18 +197,7 @@ class Catalog:
 def _type_facts(manifest: Manifest, section: dict[str, Any]) -> dict[str, Any]:
     facts = {"products": section["products"], "vectors": section["vectors"]}
     facts["kind"] = section.get("kind", manifest.kind)
-    return facts | {name: _figure(name, manifest, section) for name in ("recall", "bytes_per_vector")}
-
-
-def _figure(name: str, manifest: Manifest, section: dict[str, Any]) -> float:
-    """A figure of a type; older formats are flat and do not say it."""
-    return section.get(name, {"recall": 1.0, "bytes_per_vector": 4.0 * manifest.dimension}[name])
-
-
-def _mean(name: str, manifest: Manifest) -> float:
-    counts = {type_name: one["vectors"] + one.get("listed", 0) for type_name, one in manifest.types.items()}
-    total = sum(_figure(name, manifest, manifest.types[type_name]) * count for type_name, count in counts.items())
-    return round(total / max(sum(counts.values()), 1), 4)
+    return facts | {name: manifest.figure(name, section) for name in FIGURES}
 
 
 def _mark(generation: Path) -> tuple[str, int, int] | None:

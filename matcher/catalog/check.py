@@ -11,7 +11,7 @@ import numpy as np
 from matcher.catalog import folder
 from matcher.catalog.catalog import Catalog
 from matcher.catalog.generation import Generation
-from matcher.catalog.interface import TypeIndex
+from matcher.catalog.interface import KEPT, TypeIndex
 from matcher.catalog.manifest import NAME as MANIFEST
 from matcher.catalog.manifest import verify_file
 from matcher.catalog.recall import measured
@@ -96,7 +96,7 @@ def _file_problems(generation: Generation) -> Iterator[str]:
         except FileNotFoundError:
             yield f"{generation.folder / name} is missing"
     for entry in sorted(generation.folder.iterdir()):
-        if entry.name not in listed and entry.name != MANIFEST:
+        if entry.name not in listed and entry.name not in (MANIFEST, KEPT):
             yield f"{entry} does not belong there: the manifest does not list it"
 
 

@@ -200,5 +200,7 @@ class Kind(Protocol):
         ...
 
 
+KEPT = "kept.db"
+"""Name of a folder in a generation's, for a kind whose library changes its files while they are read: not hashed."""
 REMOTE = "remote.json"
 """Name of the file that says that parts of a generation are kept elsewhere: {"kind": name, ...}."""

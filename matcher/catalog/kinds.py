@@ -13,6 +13,7 @@ KINDS = {
     "hnsw": ("matcher.catalog.hnsw", "Hnsw"),
     "ivf-flat": ("matcher.catalog.ivf", "IvfFlat"),
     "ivf-pq": ("matcher.catalog.ivf", "IvfPq"),
+    "milvus": ("matcher.catalog.milvus", "Milvus"),
 }
 AUTO = "auto"
 

@@ -17,6 +17,7 @@ from matcher.errors import CatalogError, InputError
 FORMAT = 4
 READABLE = (1, 2, 3, 4)
 NAME = "manifest.json"
+FIGURES = ("recall", "bytes_per_vector")  # what a kind measures when it is built
 _MAX_BYTES = 4 << 20
 _REQUIRED = {
     "generation": int,
@@ -73,6 +74,16 @@ class Manifest:
     address: str = ""
     reason: str = ""
     format: int = FORMAT
+
+    def figure(self, name: str, section: dict[str, Any]) -> float:
+        """One of `FIGURES` of a type; older formats are flat and do not say it."""
+        return section.get(name, {"recall": 1.0, "bytes_per_vector": 4.0 * self.dimension}[name])
+
+    def mean(self, name: str) -> float:
+        """One of `FIGURES`, over all vectors."""
+        sections = [(one, one["vectors"] + one.get("listed", 0)) for one in self.types.values()]
+        total = sum(self.figure(name, one) * count for one, count in sections)
+        return round(total / max(sum(count for _, count in sections), 1), 4)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:

@@ -19,7 +19,7 @@ from matcher.bundle import sha256_of
 from matcher.catalog import folder
 from matcher.catalog import table as product_table
 from matcher.catalog.choose import Plan, check_options, plan
-from matcher.catalog.interface import KindOptions, Writing
+from matcher.catalog.interface import KEPT, KindOptions, Writing
 from matcher.catalog.kinds import AUTO, kind_of
 from matcher.catalog.listing import also_listed
 from matcher.catalog.lock import WriterLock
@@ -35,6 +35,8 @@ from matcher.types import Product
 
 class CatalogWriter:
     """Writes one new generation. A context manager: what was not committed is removed without a trace.
+
+    After the commit `kind_line` says, for people, which kind it is, why, and what its searches find and take.
 
     Example:
         >>> with CatalogWriter("shop.catalog", 192, bundle.embedder_hash) as writer:  # doctest: +SKIP
@@ -79,6 +81,7 @@ class CatalogWriter:
             self._table: TableWriter | None = TableWriter(self._partial / product_table.NAME)
         self._spool = Spool(self._partial, dimension)
         self.plan: Plan | None = None
+        self.kind_line = ""
         self._own_counts = dict.fromkeys(TYPES, 0)
         self._product_counts = dict.fromkeys(TYPES, 0)
         self._ids: set[str] = set()
@@ -158,7 +161,9 @@ class CatalogWriter:
             self._table = None
             self.plan = plan(self._spool.counts(), self._manifest["dimension"], self._options)
             types = {name: self._write_type(partial, name, kind) for name, kind in self.plan.types.items()}
-            _write_manifest(partial, self._finished_manifest(number, types, partial))
+            manifest = self._finished_manifest(number, types, partial)
+            self.kind_line = f"{self.plan.reason}; {_figures(manifest)}"
+            _write_manifest(partial, manifest)
             self._switch(partial, number)
             prune(self.path, {folder.generation_name(number), previous.name if previous else ""})
         if before_release is not None:
@@ -185,7 +190,7 @@ class CatalogWriter:
         return {**section, **counts}
 
     def _finished_manifest(self, number: int, types: dict[str, dict[str, Any]], partial: Path) -> Manifest:
-        files = {path.name: sha256_of(path) for path in sorted(partial.iterdir())}
+        files = {path.name: sha256_of(path) for path in sorted(partial.iterdir()) if path.name != KEPT}
         vectors = sum(self._own_counts.values())
         created = datetime.now(UTC).isoformat(timespec="seconds")
         options = self._options
@@ -293,6 +298,12 @@ def asked_for(root: Path, options: KindOptions) -> KindOptions:
         before.recall if options.recall == KindOptions.recall else options.recall,
         options.address or before.address,
     )
+
+
+def _figures(manifest: Manifest) -> str:
+    size = f"{manifest.mean('bytes_per_vector'):.0f} bytes a vector"
+    found = manifest.mean("recall")
+    return f"exact, {size}" if found == 1 else f"recall@10 {found:.3f}, {size}"
 
 
 def _write_manifest(partial: Path, manifest: Manifest) -> None:
