@@ -94,8 +94,11 @@ class BundleDescriber:
     def describe(self, image: NDArray[np.uint8], type_hint: str | None) -> Description:
         """See `Describer.describe`."""
         found = self.locate(image, type_hint)
-        embedding = self._embedder.embed(image, found.xyxy[None], found.mask[None])[0]
-        return Description(found.type_probs, embedding, found.xyxy, found.localised)
+        return Description(found.type_probs, self.embed(image, found), found.xyxy, found.localised)
+
+    def embed(self, image: NDArray[np.uint8], found: Located) -> NDArray[np.float32]:
+        """(D,) the vector of what `locate` found in a picture."""
+        return self._embedder.embed(image, found.xyxy[None], found.mask[None])[0]
 
     def locate(self, image: NDArray[np.uint8], type_hint: str | None) -> Located:
         """Find the product; arguments as for `describe`."""
