@@ -10,6 +10,7 @@ import typer
 
 from benchmarks.cli_fusion import fusion_command
 from benchmarks.cli_ingredients import ingredients_command
+from benchmarks.cli_indexing import index_command
 from benchmarks.cli_lookup import lookup_command
 from benchmarks.cli_peers import parity_command, pipelines_command
 from benchmarks.cli_retrieval import clips_command, try_on_command
@@ -32,6 +33,7 @@ bench.command("fusion")(fusion_command)
 bench.command("detector-ingredients")(ingredients_command)
 bench.command("detector-parity")(parity_command)
 bench.command("lookup")(lookup_command)
+bench.command("index")(index_command)
 bench.command("pipelines")(pipelines_command)
 bench.command("runtimes")(runtimes_command)
 bench.command("latency")(latency_command)

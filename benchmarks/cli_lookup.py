@@ -20,7 +20,9 @@ def lookup_command(
     hnsw_up_to: Annotated[
         int, typer.Option(help="Vectors up to which HNSW takes part; it is slow to build.")
     ] = 100_000,
-    ivfpq_up_to: Annotated[int, typer.Option(help="The same of IVF-PQ.")] = 1_000_000,
+    ivf_flat_up_to: Annotated[int, typer.Option(help="The same of ivf-flat.")] = 100_000,
+    ivf_pq_up_to: Annotated[int, typer.Option(help="The same of ivf-pq.")] = 1_000_000,
+    single_up_to: Annotated[int, typer.Option(help="The same of one index of all types with a selector.")] = 100_000,
     milvus_up_to: Annotated[int, typer.Option(help="The same of Milvus Lite.")] = 100_000,
     results: Results = None,
 ) -> None:
@@ -32,7 +34,7 @@ def lookup_command(
     from benchmarks.lookup_entrants import Limits
 
     faiss.omp_set_num_threads(threads)
-    limits = Limits(hnsw_up_to, milvus_up_to, ivfpq_up_to)
+    limits = Limits(hnsw_up_to, milvus_up_to, ivf_flat_up_to, ivf_pq_up_to, single_up_to)
     runs: list[dict[str, Any]] = []
     result = {"queries": queries, "threads": threads, "asked": {"types": LARGE, "share": LARGE_SHARE}, "runs": runs}
     for length in dimension or (128, 256):

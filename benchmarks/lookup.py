@@ -32,10 +32,10 @@ def lookup_at(size: int, dimension: int, queries: int, limits: Limits | None = N
 
     Returns:
         {"vectors", "dimension", "entrants": {name: {"p50", "p95", "ratio", "ratio_cpu", "recall@10", "useful@10",
-        "build_s"}}, "left_out": {name: reason}}. `ratio` is the median of unfiltered exact search over the entrant's,
-        `ratio_cpu` the same of this process's processor time (None where another process works); `recall@10` is
-        against the exact answer to what it was asked (the two types, or everything); `useful@10` is the share of the
-        two types' ten best that are among its answers.
+        "build_s", "kept" (of ours, see `Entrant`)}}, "left_out": {name: reason}}. `ratio` is the median of unfiltered
+        exact search over the entrant's, `ratio_cpu` the same of this process's processor time (None where another
+        process works); `recall@10` is against the exact answer to what it was asked (the two types, or everything);
+        `useful@10` is the share of the two types' ten best that are among its answers.
 
     Raises:
         BackendError: a peer is installed and does not start.
@@ -81,6 +81,7 @@ def _figures(
         "recall@10": recall(answers, subset if one.filtered else everything),
         "useful@10": recall(answers, subset),
         "build_s": one.build_s,
+        **({"kept": one.kept} if one.kept else {}),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,19 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.lookup_data import LookupData, asked_types
-from matcher.catalog.flat import FlatFinder, flat_index
 from matcher.catalog.generation import Generation
-from matcher.catalog.subindex import SubIndex
+from matcher.catalog.interface import Part, Writing
+from matcher.catalog.ivf_training import filled, pq_index
+from matcher.catalog.kinds import kind_of
 from matcher.errors import BackendError
-from matcher.taxonomy import TYPES
+from matcher.taxonomy import TYPE_IDS, TYPES
 
 K = 10
+KINDS = ("flat", "hnsw", "ivf-flat", "ivf-pq")
 MILVUS = "Milvus Lite with a filter"
 _LINKS, _EF = 32, 128
 _REFINE = 20  # so many times K candidates of IVF-PQ are scored exactly
 _PROBES = 0.1  # share of the lists that are looked into
-_MOST_LISTS = 1024
-_ROUNDS = 6  # of k-means
+FIGURES = ("bytes_per_vector", "recall")  # what a kind says of itself when it is built
 _BATCH = 2_000
 
 T = TypeVar("T")
@@ -38,7 +39,13 @@ class Limits:
 
     hnsw: int = 100_000
     milvus: int = 100_000
-    ivfpq: int = 1_000_000
+    ivf_flat: int = 100_000
+    ivf_pq: int = 1_000_000
+    single: int = 100_000  # approximate indexes of the whole shop, for comparison
+
+    def kind(self, kind: str) -> int:
+        """Up to how many vectors our catalogue of a kind takes part."""
+        return {"hnsw": self.hnsw, "ivf-flat": self.ivf_flat, "ivf-pq": self.ivf_pq}.get(kind, 1 << 40)
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,14 @@ class Entrant:
         search: (1, D) query to (K,) rows, -1 = none.
         filtered: whether it searches in the two types only.
         build_s: seconds that building took.
+        kept: of our kinds: recall@10 and bytes a vector as measured at build time, bytes on the disk, seconds to open.
     """
 
     name: str
     search: Search
     filtered: bool
     build_s: float
+    kept: dict[str, float] = field(default_factory=dict)
 
 
 def entrants(data: LookupData, folder: Path, limits: Limits) -> Iterator[Entrant | tuple[str, str]]:
@@ -68,16 +77,17 @@ def entrants(data: LookupData, folder: Path, limits: Limits) -> Iterator[Entrant
     """
     flat, seconds = _timed(lambda: _flat(data.vectors))
     yield Entrant("unfiltered, exact", _faiss_search(flat), False, seconds)
-    catalog, seconds = _timed(lambda: catalogue(data))
-    probs = np.zeros((1, len(TYPES)), np.float32)
-    probs[0, asked_types()] = 0.5
-    yield Entrant("ours: sub-indexes, exact", lambda q: catalog.search(q, probs, K)[0][0], True, seconds)
+    for kind in KINDS:
+        if len(data.vectors) <= limits.kind(kind):
+            yield ours(data, folder, kind)
+        else:
+            yield named(kind), f"left out above {limits.kind(kind)} vectors: it takes long to build"
     keep = _selector(data.asked)
     by_id = faiss.SearchParameters(sel=keep)
     yield Entrant("IDSelector on one flat index", _faiss_search(flat, by_id), True, 0.0)
     approximate = {
-        "HNSW": (limits.hnsw, lambda: _hnsw(data, keep)),
-        "IVF-PQ": (limits.ivfpq, lambda: _ivfpq(data, flat, keep)),
+        "HNSW": (min(limits.hnsw, limits.single), lambda: _hnsw(data, keep)),
+        "IVF-PQ": (limits.single, lambda: _ivfpq(data, flat, keep)),
         MILVUS: (limits.milvus, lambda: milvus(data, folder)),
     }
     for name, (most, make) in approximate.items():
@@ -87,13 +97,57 @@ def entrants(data: LookupData, folder: Path, limits: Limits) -> Iterator[Entrant
             yield name, f"left out above {most} vectors: it takes long to build"
 
 
-def catalogue(data: LookupData) -> Generation:
-    """A generation of the catalogue as it stands in memory, without products: its search needs vectors alone."""
+def named(kind: str) -> str:
+    """Name of our catalogue of that kind, for the table."""
+    return f"ours: sub-indexes, {'exact' if kind == 'flat' else kind}"
+
+
+def ours(data: LookupData, folder: Path, kind: str) -> Entrant:
+    """Our catalogue of a kind: written, opened from its files, and searched in the two types."""
+    began = time.perf_counter()
+    sections = {name: _write(data, folder / kind, name, kind) for name in _names(data)}
+    seconds = time.perf_counter() - began
+    generation, loading = _timed(lambda: catalogue(data, folder / kind, sections))
+    probs = np.zeros((1, len(TYPES)), np.float32)
+    probs[0, asked_types()] = 0.5
+    counts = [len(sub.owners) for sub in generation.types.values()]
+    kept = {name: float(np.average([one[name] for one in sections.values()], weights=counts)) for name in FIGURES}
+    size = sum(path.stat().st_size for path in (folder / kind).iterdir()) / len(data.vectors)
+    figures = {**{name: round(value, 4) for name, value in kept.items()}, "disk_per_vector": round(size, 1)}
+    return Entrant(
+        named(kind),
+        lambda query: generation.search(query, probs, K)[0][0],
+        True,
+        round(seconds, 2),
+        {**figures, "load_s": loading, "flat_types": sum(one["kind"] == "flat" for one in sections.values())},
+    )
+
+
+def _names(data: LookupData) -> list[str]:
+    return [TYPES[type_id] for type_id in np.unique(data.types)]
+
+
+def _write(data: LookupData, folder: Path, name: str, kind: str) -> dict[str, Any]:
+    folder.mkdir(exist_ok=True)
+    rows = np.flatnonzero(data.types == TYPE_IDS[name])
+    vectors = data.vectors[rows]
+    kind = kind if len(rows) >= kind_of(kind).least else "flat"
+    vectors.tofile(folder / f"{name}.vectors")
+    section = kind_of(kind).write(Writing(folder, name, vectors, rows.astype(np.int32), stored=f"{name}.vectors"))
+    if "stored" not in section:
+        (folder / f"{name}.vectors").unlink()
+    return {"kind": kind, **section}
+
+
+def catalogue(data: LookupData, folder: Path, sections: dict[str, dict[str, Any]]) -> Generation:
+    """A generation of the catalogue without products: its search needs vectors alone."""
     types = {}
-    for type_id in np.unique(data.types):
-        rows = np.flatnonzero(data.types == type_id)
-        types[TYPES[type_id]] = SubIndex(FlatFinder(flat_index(data.vectors[rows])), rows)
-    return Generation(Path(), _Dimension(data.vectors.shape[1]), "", None, types)  # type: ignore[arg-type]
+    for name, section in sections.items():
+        rows = np.flatnonzero(data.types == TYPE_IDS[name]).astype(np.int32)
+        place = folder.joinpath
+        part = Part(folder, name, data.vectors.shape[1], rows, section, place, place)
+        types[name] = kind_of(section["kind"]).open(part)
+    return Generation(folder, _Dimension(data.vectors.shape[1]), "", None, types)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -104,41 +158,20 @@ class _Dimension:
 
 
 def _hnsw(data: LookupData, keep: faiss.IDSelector) -> Iterator[Entrant]:
-    def build(vectors: NDArray[np.float32]) -> faiss.Index:
-        index = faiss.IndexHNSWFlat(vectors.shape[1], _LINKS, faiss.METRIC_INNER_PRODUCT)
-        index.hnsw.efConstruction = _EF
-        index.add(vectors)
-        return index
-
-    whole, seconds = _timed(lambda: build(data.vectors))
+    index = faiss.IndexHNSWFlat(data.vectors.shape[1], _LINKS, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = _EF
+    _, seconds = _timed(lambda: index.add(data.vectors))
     params = faiss.SearchParametersHNSW(efSearch=_EF)
-    yield Entrant("HNSW, unfiltered", _faiss_search(whole, params), False, seconds)
+    yield Entrant("HNSW, unfiltered", _faiss_search(index, params), False, seconds)
     chosen = faiss.SearchParametersHNSW(efSearch=_EF)
     chosen.sel = keep
-    yield Entrant("HNSW with IDSelector", _faiss_search(whole, chosen), True, 0.0)
-    parts, seconds = _timed(lambda: _parts(data, build))
-    yield Entrant("HNSW, sub-indexes", _merged(parts, params), True, seconds)
+    yield Entrant("HNSW with IDSelector", _faiss_search(index, chosen), True, 0.0)
 
 
 def _ivfpq(data: LookupData, flat: faiss.Index, keep: faiss.IDSelector) -> Iterator[Entrant]:
-    def build(vectors: NDArray[np.float32]) -> faiss.Index:
-        dimension = vectors.shape[1]
-        lists = min(max(int(2 * np.sqrt(len(vectors))), 16), _MOST_LISTS)
-        index = faiss.IndexIVFPQ(faiss.IndexFlatIP(dimension), dimension, lists, dimension // 8, 8)
-        index.metric_type = faiss.METRIC_INNER_PRODUCT
-        index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = 64, 1
-        index.cp.niter = _ROUNDS
-        index.pq.cp.max_points_per_centroid, index.pq.cp.min_points_per_centroid = 64, 1
-        index.pq.cp.niter = _ROUNDS
-        index.train(vectors[np.random.default_rng(0).permutation(len(vectors))[: 64 * max(lists, 256)]])
-        index.add(vectors)
-        return index
-
-    whole, seconds = _timed(lambda: build(data.vectors))
-    yield Entrant("IVF-PQ + exact, unfiltered", _refined(whole, flat, None), False, seconds)
-    yield Entrant("IVF-PQ + exact with IDSelector", _refined(whole, flat, keep), True, 0.0)
-    parts, seconds = _timed(lambda: _parts(data, build))
-    yield Entrant("IVF-PQ + exact, sub-indexes", _refined_parts(parts, flat), True, seconds)
+    index, seconds = _timed(lambda: filled(pq_index(data.vectors), data.vectors))
+    yield Entrant("IVF-PQ + exact, unfiltered", _refined(index, flat, None), False, seconds)
+    yield Entrant("IVF-PQ + exact with IDSelector", _refined(index, flat, keep), True, 0.0)
 
 
 def milvus(data: LookupData, folder: Path) -> Iterator[Entrant | tuple[str, str]]:
@@ -184,35 +217,13 @@ def _faiss_search(index: faiss.Index, params: faiss.SearchParameters | None = No
     return lambda query: index.search(query, K, params=params)[1][0]
 
 
-def _parts(data: LookupData, build: Callable[[NDArray], faiss.Index]) -> list[tuple[faiss.Index, NDArray[np.int64]]]:
-    """An index and its rows for each of the two types that are asked for; the others would take no part."""
-    rows = [np.flatnonzero(data.types == type_id) for type_id in asked_types()]
-    return [(build(data.vectors[one]), one) for one in rows]
+def _refined(index: faiss.IndexPreTransform, flat: faiss.Index, sel: faiss.IDSelector | None) -> Search:
+    inner = faiss.downcast_index(index.index)
+    params = faiss.SearchParametersIVF(nprobe=max(int(_PROBES * inner.nlist), 16), sel=sel)
 
-
-def _merged(parts: list[tuple[faiss.Index, NDArray[np.int64]]], params: faiss.SearchParameters) -> Search:
     def search(query: NDArray[np.float32]) -> NDArray[np.int64]:
-        found = [(index.search(query, K, params=params), rows) for index, rows in parts]
-        scores = np.concatenate([scores[0] for (scores, _), _ in found])
-        rows = np.concatenate([np.where(at[0] >= 0, rows[at[0]], -1) for (_, at), rows in found])
-        return rows[np.argsort(-scores, kind="stable")[:K]]
-
-    return search
-
-
-def _probing(index: faiss.IndexIVFPQ, sel: faiss.IDSelector | None = None) -> faiss.SearchParametersIVF:
-    return faiss.SearchParametersIVF(nprobe=max(int(_PROBES * index.nlist), 16), sel=sel)
-
-
-def _refined(index: faiss.IndexIVFPQ, flat: faiss.Index, sel: faiss.IDSelector | None) -> Search:
-    params = _probing(index, sel)
-    return lambda query: _best(query, flat, index.search(query, _REFINE * K, params=params)[1][0])
-
-
-def _refined_parts(parts: list[tuple[faiss.Index, NDArray[np.int64]]], flat: faiss.Index) -> Search:
-    def search(query: NDArray[np.float32]) -> NDArray[np.int64]:
-        found = [(index.search(query, _REFINE * K, params=_probing(index))[1][0], rows) for index, rows in parts]
-        return _best(query, flat, np.concatenate([rows[at[at >= 0]] for at, rows in found]))
+        turned = index.chain.at(0).apply(query)
+        return _best(query, flat, inner.search(turned, _REFINE * K, params=params)[1][0])
 
     return search
 

@@ -86,9 +86,12 @@ class LookupConfig:
     refresh_s: float = 0.0  # how often to look for a new generation of the catalogue; 0 = never
     # Whether the bundle's verifier re-ranks what is found; None = where its card says that it measured better.
     verify: bool | None = None
+    device: str = "cpu"  # or "cuda": the catalogue is searched on the GPU, which needs faiss-gpu
+    mapped: bool = False  # map the catalogue's indexes into memory in place of reading them
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
+        _require(self.device in ("cpu", "cuda"), f'lookup device must be "cpu" or "cuda", not {self.device!r}')
         _at_least(1, k=self.k, top_types=self.top_types)
         _at_least(0, refresh_s=self.refresh_s)
 

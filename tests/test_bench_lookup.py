@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.lookup import BASE, lookup_at, recall, truth
 from benchmarks.lookup_data import LARGE_SHARE, asked_types, make_data, type_shares
-from benchmarks.lookup_entrants import MILVUS, Entrant, K, Limits, entrants, milvus
+from benchmarks.lookup_entrants import MILVUS, Entrant, K, Limits, entrants, milvus, named
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,9 @@ def test_milvus_lite_finds_the_exact_subset(tmp_path: Path) -> None:
 
 def test_figures_of_every_way() -> None:
     run = lookup_at(2000, 16, 6, Limits(hnsw=1999, milvus=0))
-    assert set(run["left_out"]) == {"HNSW", MILVUS}
+    assert set(run["left_out"]) == {"HNSW", MILVUS, named("hnsw")}
+    kept = run["entrants"][named("ivf-pq")]["kept"]
+    assert kept["flat_types"] == 11 and kept["recall"] == 1 and kept["bytes_per_vector"] == 4 * 16  # small: all flat
     assert run["entrants"][BASE]["ratio"] == 1 and run["entrants"][BASE]["recall@10"] == 1
     assert run["entrants"][BASE]["useful@10"] < 1  # answers of other types take places
 

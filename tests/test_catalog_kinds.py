@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
-from matcher.catalog.interface import KindOptions
-from tests.catalog_conformance import Conformance
+import json
+import os
+import signal
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from matcher.catalog import hnsw
+from matcher.catalog.catalog import Catalog
+from matcher.catalog.check import check
+from matcher.catalog.choose import FLAT_UP_TO, HNSW_UP_TO, machine_memory, plan
+from matcher.catalog.interface import KindOptions, OpenOptions
+from matcher.catalog.writer import CatalogWriter
+from matcher.cli.catalog import app
+from matcher.errors import BackendError, CatalogError
+from tests.catalog_conformance import Conformance, Entry, queries, shop
+from tests.catalogs import DIMENSION, EMBEDDER
+from tests.test_catalog_check import sign
+
+GIB = 1 << 30
 
 
 class TestFlat(Conformance):
@@ -12,14 +33,175 @@ class TestFlat(Conformance):
 
 class TestHnsw(Conformance):
     options = KindOptions("hnsw")
-    count = 2000
+    count = 1500
 
 
 class TestIvfFlat(Conformance):
     options = KindOptions("ivf-flat")
-    count = 4000
+    count = 3600
 
 
 class TestIvfPq(Conformance):
     options = KindOptions("ivf-pq")
     count = 8000
+
+    def test_main_memory_holds_codes_alone(self, catalog: Catalog) -> None:
+        info = catalog.info()["types"]["tops"]
+        assert info["bytes_per_vector"] < 4 * DIMENSION and info["recall"] >= 0.98
+        finder = catalog.snapshot().types["tops"].finder
+        assert isinstance(finder.stored, np.memmap)
+
+    def test_damage_to_the_stored_vectors_is_noticed(self, tmp_path: Path, entries: list[Entry]) -> None:
+        path = self.write(tmp_path / "c", entries) / "gen-000001" / "tops.vectors"
+        content = bytearray(path.read_bytes())
+        content[:4096] = bytes(4096)
+        path.write_bytes(content)
+        assert any("tops.vectors is damaged" in problem for problem in check(tmp_path / "c").problems)
+        path.write_bytes(content[:-8])
+        with pytest.raises(CatalogError, match="tops.vectors is damaged: it has another size"):
+            Catalog.load(tmp_path / "c")
+        path.unlink()
+        with pytest.raises(CatalogError, match="tops.vectors is missing; rebuild it with: asworn index"):
+            Catalog.load(tmp_path / "c")
+
+    def test_check_measures_the_recall_anew(self, tmp_path: Path, entries: list[Entry]) -> None:
+        path = self.write(tmp_path / "c", entries)
+        edit_tops(path, share=1e-6, recall=1.0)
+        problems = check(path, most_vectors=200).problems
+        assert any(problem.startswith("tops: searches find ") for problem in problems), problems
+
+    @pytest.mark.parametrize("change", [{"share": 2}, {"share": "x"}, {"refine": 0}, {"stored": "../x"}])
+    def test_a_damaged_manifest_is_refused(self, tmp_path: Path, change: dict) -> None:
+        path = self.write(tmp_path / "c", shop(self.count))
+        edit_tops(path, **change)
+        with pytest.raises(CatalogError, match="is damaged at tops|outside its folder"):
+            Catalog.load(path)
+
+
+def edit_tops(root: Path, **changes: object) -> None:
+    """Change what the manifest says of tops."""
+    path = root / "gen-000001" / "manifest.json"
+    content = json.loads(path.read_text())
+    content["types"]["tops"] |= changes
+    path.write_text(json.dumps(content))
+    sign(root)
+
+
+def write(path: Path, entries: list[Entry], options: KindOptions | None) -> CatalogWriter:
+    """Write a catalogue; the writer, for what it says."""
+    with CatalogWriter(path, DIMENSION, EMBEDDER, kind=options) as writer:
+        for product, vectors, origins in entries:
+            writer.add(product, vectors, origins)
+        writer.commit()
+    return writer
+
+
+@pytest.mark.parametrize(
+    ("largest", "memory", "kind"),
+    [
+        (10, None, "flat"),
+        (FLAT_UP_TO, 100 * GIB, "flat"),
+        (FLAT_UP_TO + 1, 100 * GIB, "hnsw"),
+        (HNSW_UP_TO + 1, 100 * GIB, "ivf-flat"),
+        (FLAT_UP_TO + 1, 60 << 20, "ivf-flat"),  # the vectors fit, the graph beside them does not
+        (FLAT_UP_TO, 1 << 20, "ivf-pq"),
+        (50_000_000, GIB, "ivf-pq"),
+    ],
+)
+def test_the_kind_is_chosen_by_size_and_memory(largest: int, memory: int | None, kind: str) -> None:
+    chosen = plan({"tops": largest, "hats": 5}, 256, KindOptions(memory=memory))
+    assert chosen.kind == chosen.types["tops"] == kind and chosen.types["hats"] == "flat"
+    assert chosen.reason.startswith(f"{kind}: ") and "\n" not in chosen.reason
+    assert ("hats" in chosen.reason) == (kind != "flat")
+    assert plan({"tops": largest}, 256, KindOptions("ivf-flat", memory)).kind == "ivf-flat"
+
+
+def test_this_machine_has_memory() -> None:
+    assert machine_memory() > 1 << 20
+
+
+def test_small_types_stay_flat_and_that_is_said(tmp_path: Path) -> None:
+    writer = write(tmp_path / "c", shop(100), KindOptions("hnsw"))
+    assert "hnsw: asked for; but every type has fewer than 1000 vectors, so all stay flat" in writer.kind_line
+    catalog = Catalog.load(tmp_path / "c")
+    assert {one["kind"] for one in catalog.info()["types"].values()} == {"flat"} and catalog.info()["recall"] == 1
+    assert "hnsw: asked for" in catalog.info()["reason"]
+
+
+@pytest.mark.parametrize("options", [KindOptions("telepathy"), KindOptions(recall=2), KindOptions(memory=0)])
+def test_senseless_options_are_refused_before_anything_is_written(tmp_path: Path, options: KindOptions) -> None:
+    with pytest.raises(CatalogError):
+        CatalogWriter(tmp_path / "c", DIMENSION, EMBEDDER, kind=options)
+    assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf-flat"])
+def test_mapped_files_give_the_same_answers(tmp_path: Path, kind: str) -> None:
+    entries = shop(3600)
+    write(tmp_path / "c", entries, KindOptions(kind))
+    embeddings, probs = queries(entries, 20)
+    read = Catalog.load(tmp_path / "c").search(embeddings, probs)
+    mapped = Catalog.load(tmp_path / "c", options=OpenOptions(mapped=True))
+    for one, other in zip(read, mapped.search(embeddings, probs), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # A generation whose folder is gone can still be searched by those who have it open.
+    for _ in range(3):
+        write(tmp_path / "c", entries[:5], None)
+    np.testing.assert_array_equal(mapped.search(embeddings, probs)[0], read[0])
+
+
+@pytest.mark.skipif(hasattr(faiss, "index_cpu_to_gpu") and faiss.get_num_gpus() > 0, reason="there is a GPU here")
+@pytest.mark.parametrize("kind", ["flat", "hnsw"])
+def test_a_gpu_that_is_asked_for_and_missing_is_an_error(tmp_path: Path, kind: str) -> None:
+    write(tmp_path / "c", shop(1500), KindOptions(kind))
+    message = r"asworn\[faiss-gpu\]" if kind == "flat" else "of kind hnsw, which FAISS searches on the CPU alone"
+    with pytest.raises(BackendError, match=message):
+        Catalog.load(tmp_path / "c", options=OpenOptions(device="cuda"))
+
+
+@pytest.mark.skipif(
+    not hasattr(faiss, "index_cpu_to_gpu") or faiss.get_num_gpus() < 1, reason="needs faiss-gpu and a GPU"
+)
+@pytest.mark.parametrize("kind", ["flat", "ivf-flat", "ivf-pq"])
+def test_a_gpu_finds_what_the_cpu_finds(tmp_path: Path, kind: str) -> None:
+    entries = shop(8000)
+    write(tmp_path / "c", entries, KindOptions(kind))
+    embeddings, probs = queries(entries, 50)
+    here = Catalog.load(tmp_path / "c").search(embeddings, probs)[0]
+    there = Catalog.load(tmp_path / "c", options=OpenOptions(device="cuda")).search(embeddings, probs)[0]
+    assert (here == there).mean() > 0.97
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, which this system lacks")
+@pytest.mark.parametrize("finished", [False, True])
+def test_killed_while_an_index_is_built(tmp_path: Path, finished: bool) -> None:
+    entries = shop(1500)
+    write(tmp_path / "c", entries, KindOptions("hnsw"))
+    child = os.fork()
+    if child == 0:
+        real = hnsw.write_index
+
+        def deadly(*arguments: object) -> None:
+            if finished:
+                real(*arguments)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        hnsw.write_index = deadly
+        write(tmp_path / "c", entries[:1400], None)
+        os._exit(0)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    assert Catalog.load(tmp_path / "c").generation == 1 and len(Catalog.load(tmp_path / "c")) == 1500
+    assert any(entry.name.startswith("partial-") for entry in (tmp_path / "c").iterdir())
+    write(tmp_path / "c", entries[:1400], None)
+    assert sorted(entry.name for entry in (tmp_path / "c").iterdir()) == ["CURRENT", "gen-000001", "gen-000002"]
+    assert not check(tmp_path / "c", most_vectors=200).problems
+
+
+def test_info_shows_kind_recall_and_bytes(tmp_path: Path) -> None:
+    write(tmp_path / "c", shop(1500), KindOptions("hnsw"))
+    shown = json.loads(CliRunner().invoke(app, ["info", str(tmp_path / "c"), "--json"]).output)
+    tops = shown["types"]["tops"]
+    assert shown["kind"] == tops["kind"] == "hnsw" and 0.9 < tops["recall"] <= 1
+    assert tops["bytes_per_vector"] > 4 * DIMENSION and shown["types"]["bags"]["kind"] == "flat"
+    text = CliRunner().invoke(app, ["info", str(tmp_path / "c")]).output
+    assert "hnsw, recall@10" in " ".join(text.split()) or "recall@10" in text

@@ -1,9 +1,9 @@
 """The kinds "ivf-flat" and "ivf-pq": vectors in lists around centres, of which the nearest are looked into.
 
 ivf-flat keeps whole vectors, in a file that is mapped into memory. ivf-pq keeps 32 bytes of each in main memory
-(Jegou et al., Product quantization for nearest neighbor search, 2011, after the rotation of Ge et al., Optimized
-product quantization, 2013; FAISS's implementations) and scores the best candidates again with the whole vectors, which
-stay on the disk.
+(Jegou et al., Product quantization for nearest neighbor search, 2011, after the rotation of the parametric solution of
+Ge et al., Optimized product quantization, 2013) and scores the best candidates again with the whole vectors, which stay
+on the disk.
 """
 
 from __future__ import annotations

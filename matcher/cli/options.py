@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from matcher.catalog.catalog import Catalog
+from matcher.catalog.interface import OpenOptions
 from matcher.config import PipelineConfig, load_pipeline_config
 from matcher.engine.schedule import Schedule
 from matcher.errors import ConfigError, InputError
@@ -48,7 +49,8 @@ def make_pipeline(
     settings = _with_detector(_settings(config, bundle, threads, masks, mask_rows), detector, classes)
     settings = spread_over_cores(settings) if whole_file else replace(settings, frames_at_once=1)
     weights = open_bundle(settings)
-    loaded = Catalog.load(catalog, weights.embedder_hash) if catalog is not None else None
+    how = OpenOptions(settings.lookup.device, settings.lookup.mapped)
+    loaded = Catalog.load(catalog, weights.embedder_hash, how) if catalog is not None else None
     return Pipeline(settings, loaded, weights)
 
 
