@@ -139,10 +139,11 @@ class DistributedLoad:
         describers = min(self._describers(ray), len(tables))
         fetchers = -(-describers // _DESCRIBERS_PER_FETCHER)
         setup = FetchSetup(source.bundle_hash, _share(self._options.limits, fetchers), self._options.cache)
+        shared = ray.put(known)  # held here to the end, for workers that begin again
         # Fetching waits most of the time: it is given no core, so that the models get all of them.
         fetched = ray.data.from_arrow(tables).map_batches(
             FetchWorker,
-            fn_constructor_args=(setup, ray.put(known)),
+            fn_constructor_args=(setup, shared),
             batch_size=_FETCH_BATCH,
             batch_format="pyarrow",
             num_cpus=0,
@@ -157,7 +158,7 @@ class DistributedLoad:
             num_gpus=self._options.gpus,
             compute=ActorPoolStrategy(min_size=1, max_size=describers, initial_size=describers),
         )
-        return iter(described.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0))
+        yield from described.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
 
     def _describers(self, ray: ModuleType) -> int:
         if self._options.workers:
@@ -281,7 +282,7 @@ def _quiet_data(ray: ModuleType) -> Iterator[Any]:
     context, logger = ray.data.DataContext.get_current(), logging.getLogger("ray.data")
     before = context.enable_progress_bars, logger.level
     context.enable_progress_bars = False
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)  # what fails is raised as well
     try:
         yield
     finally:

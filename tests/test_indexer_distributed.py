@@ -241,14 +241,15 @@ def test_the_asking_machine_dies_half_way(tmp_path: Path, bundle: Bundle) -> Non
     pytest.importorskip("ray", reason="pip install 'asworn[scale]'")
     shop = write_large_shop(tmp_path / "shop")
     said = [shop, "--out", tmp_path / "c", "--bundle", bundle.folder, "--distributed", "--workers", "1"]
-    process = subprocess.Popen(
-        COMMAND + [str(one) for one in said], cwd=ROOT, env=environment(), start_new_session=True
-    )
+    command = COMMAND + [str(one) for one in said]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 240
     while not work_is_there(tmp_path / "c") and process.poll() is None and time.monotonic() < end:
         time.sleep(0.01)
     process.kill()
-    process.wait()
+    told = process.communicate()[1]
+    if "Ray does not start" in told and not work_is_there(tmp_path / "c"):
+        pytest.skip(f"no Ray cluster starts on this machine now: {told.strip()}")
     counting = Counting(BundleDescriber(bundle, HERE))
     tally = build(open_feed(shop).read(), tmp_path / "c", bundle, counting)
     assert tally.products == COUNT and not check(tmp_path / "c").problems
