@@ -33,6 +33,11 @@ from training.settings import load_settings
 RECIPES = sorted(
     path.name for path in (resources.files("configs")).iterdir() if path.name.startswith("train_match_rcnn")
 )
+# Parameters of Detectron2's own models of its zoo's configurations for COCO, counted in Detectron2.
+KNOWN = {
+    "r50_fpn": 44_343_216, "r101_fpn": 63_283_120, "x101_fpn": 107_427_760, "r50_c4": 35_909_612,
+    "r50_dc5": 172_353_516,
+}  # fmt: skip
 # A network of the same kind in little: one block a stage, narrow heads, few boxes.
 SMALL = {
     "blocks": (1, 1, 1, 1), "pyramid_width": 16, "box_width": 16, "mask_width": 8, "landmark_width": 8,
@@ -93,7 +98,8 @@ def test_a_recipe_of_each_backbone_is_there_and_its_own_model_has_the_known_size
     for name in RECIPES:
         config = complete(load_settings(MatchRCNNConfig, Path(str(resources.files("configs") / name)))).model
         with torch.device("meta"):
-            built[config.backbone] = MatchRCNN(replace(config, match=False, landmark_counts=(), names=TYPES))
+            names = tuple(f"class {i}" for i in range(80))
+            built[config.backbone] = MatchRCNN(replace(config, match=False, landmark_counts=(), names=names))
     nets = {"r50": resnet50, "r101": resnet101, "x101": resnext101_32x8d, "mobilenetv2": mobilenet_v2}
     assert set(built) == {"r50_fpn", "r101_fpn", "x101_fpn", "r50_c4", "r50_dc5", "mobilenetv2_fpn"}
     for backbone, model in built.items():
@@ -105,6 +111,8 @@ def test_a_recipe_of_each_backbone_is_there_and_its_own_model_has_the_known_size
         wanted += 32 * 32 if model.config.net == "mobilenetv2" else 0
         own = model.backbone.trunk.state_dict() | ({} if model.heads.res5 is None else model.heads.res5.state_dict())
         assert sum(v.numel() for v in own.values() if v.ndim == 4) == wanted, backbone
+        if backbone in KNOWN:
+            assert sum(p.numel() for p in model.parameters()) == KNOWN[backbone], backbone
 
 
 def test_the_model_has_as_many_parameters_as_torchvisions_less_its_background_boxes() -> None:
