@@ -126,7 +126,7 @@ def test_the_matcher_finds_what_detectron2s_own_predictor_finds(files: Path) -> 
         raw = predictor.model.inference([{"image": fitted}], do_postprocess=False)[0]
     garments = [i for i, label in enumerate(wanted.pred_classes.tolist()) if label != 1]
     bundle = with_detector(Bundle.open(), named(files), str(files / "classes.toml"))
-    found = Detector(bundle).candidates(image, 0.0)
+    found = Detector(bundle).candidates(image, 0.01)
     assert len(garments) > 2 and len(found) > 0
     boxes, scores = wanted.pred_boxes.tensor.numpy()[garments], wanted.scores.numpy()[garments]
     types = [TYPES.index({0: "tops", 2: "footwear"}[int(wanted.pred_classes[i])]) for i in garments]

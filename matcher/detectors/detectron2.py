@@ -104,7 +104,16 @@ def _settings(path: Path, device: str) -> Any:
     try:
         # Unsafe YAML, which Detectron2 reads by default, can run code.
         settings.merge_from_file(str(path), allow_unsafe=False)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, AssertionError, yaml.YAMLError) as error:
+    except (
+        OSError,
+        RecursionError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        yaml.YAMLError,
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{path} cannot be read as settings of Detectron2: {reason}") from error
     if settings.MODEL.META_ARCHITECTURE != "GeneralizedRCNN":

@@ -12,8 +12,11 @@ from matcher.bundle import Bundle, sha256_of
 from matcher.errors import BundleError, ConfigError
 
 # Layout -> least score and IoU of suppression that its project takes when nothing else is said.
-LAYOUTS: Mapping[str, tuple[float, float]] = {"yolo": (0.25, 0.7), "rfdetr": (0.5, 0.7)}
-FORMS = " or ".join(f"{layout}:FILE.onnx" for layout in LAYOUTS)
+LAYOUTS: Mapping[str, tuple[float, float]] = {"yolo": (0.25, 0.7), "rfdetr": (0.5, 0.7), "detectron2": (0.5, 0.5)}
+DETECTRON2 = "detectron2"
+FORMS = " or ".join(
+    f"{layout}:CONFIG.yaml,FILE.pth" if layout == DETECTRON2 else f"{layout}:FILE.onnx" for layout in LAYOUTS
+)
 MASK_SIZE = 28
 _VERSION = "1"  # raise it when the same file would find something else in a picture
 
@@ -24,28 +27,33 @@ class ForeignDetector:
 
     Attributes:
         layout: one of `LAYOUTS`: what the file takes and gives.
-        weights: the ONNX file.
+        weights: the ONNX file, or Detectron2's checkpoint.
         classes: TOML file that says which classes are which types, see `matcher.detectors.classes`; None = by name.
+        config: Detectron2's settings file.
     """
 
     layout: str
     weights: Path
     classes: Path | None = None
+    config: Path | None = None
 
     @classmethod
     def parse(cls, text: str, classes: str = "") -> ForeignDetector:
-        """Read "LAYOUT:FILE.onnx".
+        """Read "LAYOUT:FILE.onnx" or "detectron2:CONFIG.yaml,FILE.pth".
 
         Raises:
             ConfigError: the text has another form, or a file is missing.
         """
         layout, _, weights = text.partition(":")
-        if layout not in LAYOUTS or not weights:
+        config = ""
+        if layout == DETECTRON2:
+            config, _, weights = weights.partition(",")
+        if layout not in LAYOUTS or not weights or (layout == DETECTRON2 and not config):
             raise ConfigError(f"{text!r} names no detector; write {FORMS}")
-        for path in filter(None, (weights, classes)):
+        for path in filter(None, (config, weights, classes)):
             if not Path(path).is_file():
                 raise ConfigError(f"the detector {layout} needs {path}, which is no file on this machine")
-        return cls(layout, Path(weights), Path(classes) if classes else None)
+        return cls(layout, Path(weights), *(Path(path) if path else None for path in (classes, config)))
 
     @property
     def name(self) -> str:
@@ -59,7 +67,7 @@ class ForeignDetector:
             BundleError: a file cannot be read.
         """
         try:
-            hashes = [sha256_of(path) for path in (self.weights, self.classes) if path is not None]
+            hashes = [sha256_of(path) for path in (self.weights, self.classes, self.config) if path is not None]
         except OSError as error:
             raise BundleError(f"cannot read {error.filename}: {error.strerror}") from error
         return hashlib.sha256("\n".join((_VERSION, self.layout, *hashes)).encode()).hexdigest()
@@ -71,6 +79,7 @@ class ForeignDetector:
             "backend": self.layout,
             "weights": str(self.weights),
             "classes": str(self.classes) if self.classes else "",
+            "config": str(self.config) if self.config else "",
             "file": self.name,
             "mask_file": self.name,
             "mask_size": MASK_SIZE,
@@ -84,7 +93,7 @@ def with_detector(bundle: Bundle, text: str, classes: str = "") -> Bundle:
 
     Args:
         bundle: opened.
-        text: "LAYOUT:FILE.onnx"; empty = the bundle as it is.
+        text: as `ForeignDetector.parse` reads it; empty = the bundle as it is.
         classes: TOML file of classes; empty = by name.
 
     Raises:

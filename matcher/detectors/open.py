@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from matcher.detectors.classes import Classes, parse_names
+from matcher.detectors.name import DETECTRON2
 from matcher.detectors.rfdetr import RfdetrSession
+from matcher.detectors.roi_masks import RoiMasks
 from matcher.detectors.windows import WindowMasks
 from matcher.detectors.yolo import YoloSession
 from matcher.errors import BackendError
@@ -33,11 +35,22 @@ def open_detector(
         BundleError: the file cannot be loaded.
         BackendError: the backend or the device is not there.
     """
+    mapping = Path(section["classes"]) if section["classes"] else None
+    if section["backend"] == DETECTRON2:
+        return _open_detectron2(section, key, mapping, device)
     if key == "mask_file":
         return WindowMasks(section["mask_size"])
     if backend != "onnxruntime":
         raise BackendError(f"detectors of other projects run on onnxruntime, not on {backend}; set backend to that")
     session = OnnxSession(Path(section["weights"]), device, threads)
-    mapping = Path(section["classes"]) if section["classes"] else None
     classes = Classes.of(parse_names(session.metadata.get("names", "")), mapping)
     return _SESSIONS[section["backend"]](session, classes, section["nms_iou"])
+
+
+def _open_detectron2(section: dict[str, Any], key: str, mapping: Path | None, device: str) -> Session:
+    if key == "mask_file":
+        return RoiMasks(section["mask_size"])
+    # Imports torch, which only those need who ask for this detector.
+    from matcher.detectors.detectron2 import Detectron2Session
+
+    return Detectron2Session(Path(section["config"]), Path(section["weights"]), mapping, device)

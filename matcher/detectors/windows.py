@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from matcher.boxes import iou
 
-_PREFER_TYPE = 1e-3  # of IoU: between boxes that coincide, the one of the garment's type has the mask
+PREFER_TYPE = 1e-3  # of IoU: between boxes that coincide, the one of the garment's type has the mask
 
 
 class WindowMasks:
@@ -47,7 +47,7 @@ class WindowMasks:
         """
         if not len(boxes) or not len(found):
             return {"masks": np.zeros((len(boxes), self._size, self._size), np.float32)}
-        rows = (iou(boxes, found) + _PREFER_TYPE * found_scores[:, labels].T).argmax(1)
+        rows = (iou(boxes, found) + PREFER_TYPE * found_scores[:, labels].T).argmax(1)
         logits = maps[rows] if weights is None else np.tensordot(weights[rows], maps, 1)
         return {"masks": sigmoid(sample(logits, boxes * np.tile(to_map[:2], 2) + np.tile(to_map[2:], 2), self._size))}
 
