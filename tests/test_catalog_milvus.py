@@ -6,6 +6,7 @@ import gc
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from matcher.catalog.filters import Filters
 from matcher.catalog.gc import collect
 from matcher.catalog.interface import KEPT, REMOTE, KindOptions
 from matcher.catalog.kinds import kind_of
-from matcher.catalog.milvus_client import check_address
+from matcher.catalog.milvus_client import CLOSING, check_address
 from matcher.catalog.milvus_fields import LONGEST, expression, values_of
 from matcher.catalog.milvus_search import Recent
 from matcher.catalog.writer import CatalogWriter
@@ -129,6 +130,9 @@ def test_a_second_process_is_told(tmp_path: Path) -> None:
     assert done.returncode == 2 and "one process at a time" in done.stderr and "Traceback" not in done.stderr
     del catalog
     gc.collect()
+    for thread in threading.enumerate():
+        if thread.name == CLOSING:
+            thread.join()
     assert subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False).returncode == 0
 
 

@@ -18,6 +18,7 @@ from matcher.errors import BackendError, CatalogError, InputError
 
 TOKEN = "ASWORN_MILVUS_TOKEN"  # environment variable: "user:password" or an API key
 TIMEOUT_S = 30.0
+CLOSING = "milvus-close"  # name of threads
 _LOGGERS = ("pymilvus", "milvus_lite", "grpc")
 _shared: weakref.WeakValueDictionary[str, Connection] = weakref.WeakValueDictionary()
 _sharing = threading.RLock()
@@ -35,7 +36,8 @@ class Connection:
         token = "" if self.is_lite else os.environ.get(TOKEN, "")
         with self.plain_errors():
             self.client: Any = client_class(uri=address, token=token, timeout=TIMEOUT_S)
-        weakref.finalize(self, _close, self.client, address if self.is_lite else "")
+        # At the end of the process Milvus Lite sees to itself.
+        weakref.finalize(self, _close_aside, self.client, address if self.is_lite else "").atexit = False
 
     @contextmanager
     def plain_errors(self) -> Iterator[None]:
@@ -117,6 +119,11 @@ def _library() -> tuple[Any, tuple[type[Exception], ...]]:
             f"the kind milvus needs {name}, which is not installed: pip install 'asworn[scale]'"
         ) from error
     return MilvusClient, (MilvusException, grpc.RpcError, ConnectionError, TimeoutError)
+
+
+def _close_aside(client: Any, lite: str) -> None:
+    """Close in a thread: objects may be collected in the midst of anything, also of what holds the locks of closing."""
+    threading.Thread(target=_close, args=(client, lite), name=CLOSING, daemon=True).start()
 
 
 def _close(client: Any, lite: str) -> None:
