@@ -86,6 +86,16 @@ def embedder(config: ConfigFile, out: RunFolder = Path("runs/embedder")) -> None
     typer.echo(checkpoint)
 
 
+@train.command("embedder-classic")
+def embedder_classic(config: ConfigFile, out: RunFolder = Path("runs/embedder_classic")) -> None:
+    """Train an embedder of older work, to compare ours with (`asworn bench embedders` does)."""
+    from training.embedders_classic.config import ClassicConfig
+    from training.embedders_classic.train import train as run
+    from training.settings import load_settings
+
+    typer.echo(run(load_settings(ClassicConfig, config), out))
+
+
 @train.command("fashion-mnist")
 def fashion_mnist(config: ConfigFile, out: RunFolder = Path("runs/fashion_mnist")) -> None:
     """Train a network on Fashion-MNIST and measure it."""

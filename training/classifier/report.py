@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
+from matcher.taxonomy import TYPES
 from training.classifier.config import TypesConfig
 from training.classifier.evaluate import predict
-from training.data.garment_crops import FLAT, PHOTO, VALIDATION, WORN, Garments
+from training.data.garment_crops import PHOTO, VALIDATION, WORN, Garments
 from training.evaluation.output import write_json
 from training.evaluation.plots import confusion_picture, save
 from training.evaluation.types_report import types_report
@@ -31,12 +33,20 @@ def report_of(model: nn.Module, garments: Garments, config: TypesConfig) -> dict
     Returns:
         The report, with "photos", how many rows were asked; empty when there are none.
     """
-    answers = []
-    for kind in KINDS if garments.find(VALIDATION, KINDS) else (FLAT,):
-        if garments.find(VALIDATION, (kind,)):
-            probs, truth = predict(model, garments, kind, config.size, config.margin)
-            answers += [(row, int(type_id)) for row, type_id in zip(probs, truth, strict=True)]
+    probs, truth = answers_of(model, garments, config)
+    answers = [(row, int(type_id)) for row, type_id in zip(probs, truth, strict=True)]
     return {"photos": len(answers), **types_report(answers)} if answers else {}
+
+
+def answers_of(
+    model: nn.Module, garments: Garments, config: TypesConfig
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Probabilities (N, T) and true type ids (N,) of the validation rows of `KINDS`; arguments as for `report_of`."""
+    kinds = [kind for kind in KINDS if garments.find(VALIDATION, (kind,))]
+    found = [predict(model, garments, kind, config.size, config.margin) for kind in kinds]
+    empty = np.zeros((0, len(TYPES)), np.float32), np.zeros(0, np.int64)
+    probs, truth = zip(empty, *found, strict=True)
+    return np.concatenate(probs), np.concatenate(truth)
 
 
 def write_report(report: dict[str, Any], folder: Path, title: str) -> Path | None:
