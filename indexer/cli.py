@@ -39,7 +39,9 @@ def index(
     out: Annotated[Path | None, typer.Option(metavar="CATALOG", help="Folder of the catalogue to write.")] = None,
     bundle: Annotated[str | None, typer.Option(help="Weights: a folder, or a packaged name.")] = None,
     embedder: Annotated[str, typer.Option(help="In place of the bundle's: open_clip:MODEL[:WEIGHTS], dinov2:...")] = "",
-    detector: Annotated[str, typer.Option(help="In place of the bundle's: yolo:FILE, rfdetr:FILE.")] = "",
+    detector: Annotated[
+        str, typer.Option(help="In place of the bundle's: yolo:FILE, rfdetr:FILE, detectron2:CONFIG,FILE.")
+    ] = "",
     classes: Annotated[str, typer.Option(help="TOML file: which of its classes are which types.")] = "",
     backend: Annotated[str, typer.Option(help="What runs the models.")] = "onnxruntime",
     device: Annotated[str, typer.Option(help="Where it runs them: cpu, cuda or tensorrt.")] = "cpu",

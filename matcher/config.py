@@ -144,7 +144,7 @@ class PipelineConfig:
 
     bundle: str = "tiny"
     embedder: str = ""  # another project's in place of the bundle's: "open_clip:MODEL[:WEIGHTS]" or "dinov2:..."
-    detector: str = ""  # another project's in place of the bundle's: "yolo:FILE.onnx" or "rfdetr:FILE.onnx"
+    detector: str = ""  # another project's in place of the bundle's: "yolo:FILE.onnx", see docs/detectors.md
     detector_classes: str = ""  # TOML file that says which of its classes are which types; empty = by their names
     backend: str = "onnxruntime"
     device: str = "cpu"

@@ -18,7 +18,9 @@ from matcher.pipeline import Pipeline, open_bundle, spread_over_cores
 CatalogOption = Annotated[Path | None, typer.Option("--catalog", help="The shop's catalogue; without it types only.")]
 ConfigOption = Annotated[str, typer.Option("--config", help="Settings of the pipeline, a TOML file.")]
 BundleOption = Annotated[str | None, typer.Option("--bundle", help="Weights: a folder, or a packaged name.")]
-DetectorOption = Annotated[str, typer.Option("--detector", help="In place of the bundle's: yolo:FILE, rfdetr:FILE.")]
+DetectorOption = Annotated[
+    str, typer.Option("--detector", help="In place of the bundle's: yolo:FILE, rfdetr:FILE, detectron2:CONFIG,FILE.")
+]
 ClassesOption = Annotated[str, typer.Option("--classes", help="TOML file: which of its classes are which types.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=0, help="Threads for the models; 0 = all cores.")]
 FpsTargetOption = Annotated[
