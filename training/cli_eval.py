@@ -29,7 +29,8 @@ def detector(
     min_score: Annotated[float, typer.Option(help="Candidates below this probability are left out.")] = 0.01,
     bundle: BundleDir = None,
     foreign: Annotated[
-        str, typer.Option("--detector", help="In place of the bundle's: yolo:FILE, rfdetr:FILE, detectron2:CONFIG,FILE.")
+        str,
+        typer.Option("--detector", help="In place of the bundle's: yolo:FILE, rfdetr:FILE, detectron2:CONFIG,FILE."),
     ] = "",
     classes: Annotated[str, typer.Option(help="TOML file: which of its classes are which types.")] = "",
     threads: Threads = 0,
