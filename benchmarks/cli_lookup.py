@@ -24,6 +24,7 @@ def lookup_command(
     ivf_pq_up_to: Annotated[int, typer.Option(help="The same of ivf-pq.")] = 1_000_000,
     single_up_to: Annotated[int, typer.Option(help="The same of one index of all types with a selector.")] = 100_000,
     milvus_up_to: Annotated[int, typer.Option(help="The same of Milvus Lite.")] = 100_000,
+    plot: Annotated[Path | None, typer.Option(help="Picture of our kinds as shops grow; extra [bench].")] = None,
     results: Results = None,
 ) -> None:
     """Latency and recall@10 of searching the two likeliest types, which hold 40 % of the products, in made-up shops."""
@@ -45,6 +46,10 @@ def lookup_command(
                 from benchmarks.environment import save
 
                 typer.echo(f"written: {save('lookup', result, results)}")
+    if plot is not None:
+        from benchmarks.lookup_plot import plot as draw
+
+        draw(result, plot)
 
 
 def _show(run: dict[str, Any], threads: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.lookup import BASE, lookup_at, recall, truth
 from benchmarks.lookup_data import LARGE_SHARE, asked_types, make_data, type_shares
 from benchmarks.lookup_entrants import MILVUS, Entrant, K, Limits, entrants, milvus, named
+from benchmarks.lookup_plot import plot
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,11 @@ def test_figures_of_every_way() -> None:
 def test_recall_counts_what_is_found() -> None:
     right = np.array([[1, 2], [3, 4]])
     assert recall([np.array([2, 9]), np.array([4, 3])], right) == 0.75
+
+
+def test_a_picture_of_what_was_measured(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    runs = [lookup_at(count, 16, 5, Limits(milvus=0, single=0)) for count in (1000, 2000)]
+    plot({"runs": runs}, tmp_path / "size.svg")
+    text = (tmp_path / "size.svg").read_text()
+    assert text.count("<svg") == 1 and "ivf-pq" in text

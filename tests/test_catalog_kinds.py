@@ -113,7 +113,8 @@ def test_the_kind_is_chosen_by_size_and_memory(largest: int, memory: int | None,
     assert chosen.kind == chosen.types["tops"] == kind and chosen.types["hats"] == "flat"
     assert chosen.reason.startswith(f"{kind}: ") and "\n" not in chosen.reason
     assert ("hats" in chosen.reason) == (kind != "flat")
-    assert plan({"tops": largest}, 256, KindOptions("ivf-flat", memory)).kind == "ivf-flat"
+    forced = plan({"tops": largest}, 256, KindOptions("ivf-flat", memory))
+    assert forced.kind == ("ivf-flat" if largest > 4096 else "flat") and "asked for" in forced.reason
 
 
 def test_this_machine_has_memory() -> None:
@@ -122,10 +123,11 @@ def test_this_machine_has_memory() -> None:
 
 def test_small_types_stay_flat_and_that_is_said(tmp_path: Path) -> None:
     writer = write(tmp_path / "c", shop(100), KindOptions("hnsw"))
-    assert "hnsw: asked for; but every type has fewer than 1000 vectors, so all stay flat" in writer.kind_line
+    said = "flat: every type has fewer than the 1000 vectors that hnsw needs (asked for)"
+    assert said in writer.kind_line
     catalog = Catalog.load(tmp_path / "c")
     assert {one["kind"] for one in catalog.info()["types"].values()} == {"flat"} and catalog.info()["recall"] == 1
-    assert "hnsw: asked for" in catalog.info()["reason"]
+    assert (catalog.info()["reason"], catalog.info()["kind"], catalog.info()["asked"]) == (said, "flat", "hnsw")
 
 
 @pytest.mark.parametrize("options", [KindOptions("telepathy"), KindOptions(recall=2), KindOptions(memory=0)])
@@ -153,7 +155,8 @@ def test_mapped_files_give_the_same_answers(tmp_path: Path, kind: str) -> None:
 @pytest.mark.skipif(hasattr(faiss, "index_cpu_to_gpu") and faiss.get_num_gpus() > 0, reason="there is a GPU here")
 @pytest.mark.parametrize("kind", ["flat", "hnsw"])
 def test_a_gpu_that_is_asked_for_and_missing_is_an_error(tmp_path: Path, kind: str) -> None:
-    write(tmp_path / "c", shop(1500), KindOptions(kind))
+    tops = [e for e in shop(1500) if e[0].type == "tops" and e[2][0].type_probs.max() < 0.3]
+    write(tmp_path / "c", tops, KindOptions(kind))
     message = r"asworn\[faiss-gpu\]" if kind == "flat" else "of kind hnsw, which FAISS searches on the CPU alone"
     with pytest.raises(BackendError, match=message):
         Catalog.load(tmp_path / "c", options=OpenOptions(device="cuda"))
@@ -204,4 +207,4 @@ def test_info_shows_kind_recall_and_bytes(tmp_path: Path) -> None:
     assert shown["kind"] == tops["kind"] == "hnsw" and 0.9 < tops["recall"] <= 1
     assert tops["bytes_per_vector"] > 4 * DIMENSION and shown["types"]["bags"]["kind"] == "flat"
     text = CliRunner().invoke(app, ["info", str(tmp_path / "c")]).output
-    assert "hnsw, recall@10" in " ".join(text.split()) or "recall@10" in text
+    assert "recall@10" in text and "bytes a vector" in " ".join(text.split())

@@ -253,3 +253,21 @@ def _png_header(width: int, height: int) -> bytes:
 
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+
+
+def test_the_kind_is_said_and_stays(photos: Path, tmp_path: Path, toy: str) -> None:
+    done = run(photos, "--out", tmp_path / "c", "--bundle", toy)
+    assert "kind flat: the largest type has 1 vectors, few enough to compare each" in done.output
+    asked = run(photos, "--out", tmp_path / "c", "--bundle", toy, "--kind", "hnsw", "--memory", "0.5")
+    assert "kind flat: every type has fewer than the 1000 vectors that hnsw needs (asked for)" in asked.output
+    again = run(photos, "--out", tmp_path / "c", "--bundle", toy)
+    info = Catalog.load(tmp_path / "c").info()
+    assert "that hnsw needs" in again.output and (info["asked"], info["kind"]) == ("hnsw", "flat")
+    assert Catalog.load(tmp_path / "c").snapshot().manifest.memory == 1 << 29
+    assert "kind flat" in run(photos, "--out", tmp_path / "c", "--bundle", toy, "--kind", "auto").output
+
+
+@pytest.mark.parametrize("option", [("--kind", "telepathy"), ("--memory", "-1")])
+def test_a_senseless_kind_is_refused(photos: Path, tmp_path: Path, toy: str, option: tuple[str, str]) -> None:
+    refused = run(photos, "--out", tmp_path / "c", "--bundle", toy, *option)
+    assert isinstance(refused.exception, CatalogError) and not (tmp_path / "c").exists()

@@ -24,7 +24,7 @@ class Plan:
     """What a catalogue is going to be.
 
     Attributes:
-        kind: of its large types.
+        kind: of its large types; flat where there are none.
         types: type name -> its kind: that one, or flat where the type is too small for it.
         reason: one line for people.
     """
@@ -62,8 +62,9 @@ def plan(counts: Mapping[str, int], dimension: int, options: KindOptions) -> Pla
     least = kind_of(kind).least
     small = [name for name, count in counts.items() if count < least]
     if small and len(small) == len(counts):
-        why += f"; but every type has fewer than {least} vectors, so all stay flat"
-    elif small:
+        why = f"every type has fewer than the {least} vectors that {kind} needs ({why})"
+        return Plan("flat", dict.fromkeys(counts, "flat"), f"flat: {why}")
+    if small:
         why += f"; flat where a type has fewer than {least} vectors: {', '.join(small)}"
     return Plan(kind, {name: "flat" if name in small else kind for name in counts}, f"{kind}: {why}")
 
