@@ -20,10 +20,12 @@ from training.embedder.model import Embedder
 from training.embedder.train import Student
 from training.export_crops import export_classifier, export_embedder
 from training.loop import TrainingError, load_averaged
+from training.match_rcnn.export import export_detector as export_match_rcnn
 from training.measure import read_figures
 from training.settings import from_table
 
-LIMIT = 25 * 2**20  # bytes of all files of a bundle
+SHIPPED = "tiny"  # the bundle inside the package
+LIMIT = 25 * 2**20  # bytes of all its files
 LICENCE = "Apache-2.0"
 DETECTOR_SECTION = "detector.json"
 ORIGIN: list[dict[str, str]] = [
@@ -40,8 +42,8 @@ def export_bundle(
     """Export the models and write the card.
 
     Args:
-        detector: checkpoint of the detector, or a folder with `detector.onnx`, `masks.onnx` and `detector.json`
-            (the card's section about them); the folder may be `out` itself.
+        detector: checkpoint of the small detector or of a Match R-CNN in full size, or a folder with `detector.onnx`,
+            `masks.onnx` and `detector.json` (the card's section about them); the folder may be `out` itself.
         types: checkpoint of the type classifier; `measured.json` beside it goes into the card.
         embedder: checkpoint of the embedder; the same.
         out: folder of the bundle, made if needed.
@@ -53,7 +55,7 @@ def export_bundle(
 
     Raises:
         ConfigError: a checkpoint cannot be read, or the folder lacks a file.
-        TrainingError: an export does not give what its network gives, or the bundle is larger than 25 MB.
+        TrainingError: an export does not give what its network gives, or the bundle that ships is larger than 25 MB.
     """
     out.mkdir(parents=True, exist_ok=True)
     models = {
@@ -62,13 +64,15 @@ def export_bundle(
         "embedder": export_embedding(embedder, out),
     }
     card = write_card(out, {"name": name, "version": version, "licence": LICENCE, "origin": ORIGIN, "models": models})
-    _check_size(out, json.loads(card.read_text(encoding="utf-8"))["files"])
+    if name == SHIPPED:
+        _check_size(out, json.loads(card.read_text(encoding="utf-8"))["files"])
     return card
 
 
 def _detector_section(source: Path, out: Path) -> dict[str, Any]:
     if source.is_file():
-        return export_detector(source, out)
+        full = "recipe" in load_checkpoint(source)
+        return export_match_rcnn(source, out) if full else export_detector(source, out)
     try:
         section = json.loads((source / DETECTOR_SECTION).read_text(encoding="utf-8"))
         for key in ("file", "mask_file"):
