@@ -122,12 +122,16 @@ class EngineConfig:
     fps_target: float = 0.0  # frames a second that must be reached; 0 = none: a file has the detector on every frame
     budget_ms: float = 0.0  # the same said in milliseconds a frame, on average
     detect_every: int = 0  # detect every so many frames, the same in every run; 0 = as many as fit the target
-    longest_s: float = 0.5  # at most so much of the video between two detections
+    longest_s: float = 0.5  # so much of the video between two detections, unless a target leaves time for fewer
     queue: int = 4  # decoded frames of a live source that may wait; then the oldest is dropped
+    # Frames of several live sources in one run of the detector, where the backend can; 0 = one of each source.
+    batch: int = 0
+    gather_ms: float = 3.0  # how long a frame may wait for those of other sources
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         _at_least(0, fps_target=self.fps_target, budget_ms=self.budget_ms, detect_every=self.detect_every)
+        _at_least(0, batch=self.batch, gather_ms=self.gather_ms)
         _at_least(1, queue=self.queue)
         _require(self.longest_s > 0, f"longest_s must be above 0, not {self.longest_s}")
         _require(not (self.fps_target and self.budget_ms), "give fps_target or budget_ms, not both")
@@ -162,6 +166,8 @@ class PipelineConfig:
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         _at_least(0, threads=self.threads, frames_at_once=self.frames_at_once)
+        together = self.engine.batch <= 1 or self.backend == "torch"
+        _require(together, f"batch = {self.engine.batch} needs a detector of the torch backend; leave it out")
         sized = self.detect.short_side or self.detect.max_side
         _require(not (self.detector and sized), "short_side and max_side are of the bundle's detector: leave them out")
 

@@ -67,7 +67,10 @@ class Pipeline:
         self.config = config or PipelineConfig()
         self.bundle = bundle or open_bundle(self.config)
         self.catalog = catalog
-        runtime = Runtime(self.config.backend, self.config.device, self.config.threads)
+        engine = self.config.engine
+        runtime = Runtime(
+            self.config.backend, self.config.device, self.config.threads, max(engine.batch, 1), engine.gather_ms
+        )
         self.detector = Detector(self.bundle, self.config.detect, runtime)
         self._only_due = self.config.detect.mask_rows == "due"
         classify = self.config.classify and "classifier" in self.bundle.card["models"]
@@ -163,7 +166,7 @@ class Pipeline:
         """Run all models once on a grey picture of (width, height), so that the first frame is as quick as others."""
         image = np.full((size[1], size[0], 3), 127, np.uint8)
         box = np.array([[0, 0, size[0] / 2, size[1] / 2]], np.float32)
-        self.detector.candidates(image, threshold=0.0, limit=4)
+        self.detector.warm_up(image)
         if self.classifier is not None:
             self.classifier.probs(image, box)
         if self.lookup is not None:

@@ -77,6 +77,19 @@ def test_the_target_is_reached_with_as_many_detections_as_fit(
     assert np.diff(late).max() <= 2 * np.diff(late).min() + 1, "they are spread evenly"
 
 
+def test_a_target_goes_before_the_longest_time_without_a_detection(monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = Schedule(EngineConfig(fps_target=30, longest_s=0.1))
+    fps, detected = Machine(monkeypatch, 400, 10).run(schedule, 900)
+    assert 29.5 <= fps <= 33 and len(detected) < 100
+
+
+def test_a_target_that_leaves_time_enough_keeps_the_longest_time() -> None:
+    schedule = Schedule(EngineConfig(fps_target=30, longest_s=0.25))
+    schedule.detected(30)
+    detected = [i for i in range(60) if schedule.wants(frame(i), free=False)]
+    assert set(np.diff(detected)) == {8}, "forced though nothing is free"
+
+
 def test_a_machine_with_time_to_spare_detects_every_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     schedule = Schedule(EngineConfig(fps_target=30))
     _, detected = Machine(monkeypatch, 10, 5).run(schedule, 300)

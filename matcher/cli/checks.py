@@ -40,8 +40,8 @@ class BundleReport:
     bundle: Bundle | None = None
 
 
-def check_bundle(name: str | None) -> BundleReport:
-    """Open the bundle, compare its hashes with its card, and load every model of it."""
+def check_bundle(name: str | None, runtime: Runtime | None = None) -> BundleReport:
+    """Open the bundle, compare its hashes with its card, and load every model of it on that backend and device."""
     report = BundleReport()
     try:
         bundle = Bundle.open(name)
@@ -52,7 +52,7 @@ def check_bundle(name: str | None) -> BundleReport:
             "hash": bundle.hash,
             "files": sorted(bundle.card["files"]),
         }
-        _load_models(bundle)
+        _load_models(bundle, runtime or Runtime())
         report.bundle = bundle
     except MatcherError as error:
         report.problems.append(str(error))
@@ -60,7 +60,24 @@ def check_bundle(name: str | None) -> BundleReport:
 
 
 def check_runtimes() -> dict[str, dict[str, Any]]:
-    """Backend name -> {"devices": those that it offers here, "problem": why it does not work, or None}."""
+    """Backend name -> {"devices": those that it offers here, "problem": why it does not work, or None}.
+
+    torch, an extra, is there only where it is installed.
+    """
+    return {"onnxruntime": _onnxruntime(), **({"torch": _torch()} if _installed("torch") else {})}
+
+
+def _torch() -> dict[str, Any]:
+    try:
+        import torch
+        import torchvision  # noqa: F401 - the backend needs its operations
+    except (ImportError, OSError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        return {"devices": [], "problem": f"does not load ({reason}); pip install 'asworn[torch]'"}
+    return {"devices": ["cpu", *(["cuda"] if torch.cuda.is_available() else [])], "problem": None}
+
+
+def _onnxruntime() -> dict[str, Any]:
     try:
         import onnxruntime as ort
 
@@ -68,17 +85,20 @@ def check_runtimes() -> dict[str, dict[str, Any]]:
 
         offered = ort.get_available_providers()
     except (ImportError, AttributeError) as error:
-        problem = f"does not load ({error}); pip install --force-reinstall onnxruntime"
-        return {"onnxruntime": {"devices": [], "problem": problem}}
+        return {"devices": [], "problem": f"does not load ({error}); pip install --force-reinstall onnxruntime"}
     devices = [device for device, provider in PROVIDERS.items() if provider in offered]
-    return {"onnxruntime": {"devices": devices, "problem": None if devices else "offers no device that we use"}}
+    return {"devices": devices, "problem": None if devices else "offers no device that we use"}
 
 
 def check_clashes(installed: Callable[[str], bool] | None = None) -> list[str]:
     """One line for each set of installed packages that overwrite one another's files."""
     present = installed or _installed
     found = [[name for name in names if present(name)] for names in CLASHES]
-    return [f"{' and '.join(names)} overwrite each other: keep one" for names in found if len(names) > 1]
+    return [
+        f"{' and '.join(names)} overwrite each other: pip uninstall -y {' '.join(names)}, then install one of them"
+        for names in found
+        if len(names) > 1
+    ]
 
 
 def check_programs() -> dict[str, str | None]:
@@ -86,9 +106,8 @@ def check_programs() -> dict[str, str | None]:
     return {name: shutil.which(name) for name in PROGRAMS}
 
 
-def time_frame(bundle: Bundle, threads: int = 0) -> dict[str, float]:
+def time_frame(bundle: Bundle, runtime: Runtime) -> dict[str, float]:
     """Milliseconds (median) of a 1280x720 frame with six garments, one of them new to the tracker."""
-    runtime = Runtime(threads=threads)
     # Noise has edges everywhere, so that no stage finds nothing to do.
     image = np.random.default_rng(0).integers(0, 255, (*FRAME, 3), np.uint8)
     box = np.array([[300, 100, 700, 600]], np.float32)
@@ -103,10 +122,11 @@ def time_frame(bundle: Bundle, threads: int = 0) -> dict[str, float]:
     return {**times, "all": sum(times.values())}
 
 
-def _load_models(bundle: Bundle) -> None:
-    for name, stage in (("detector", Detector), ("classifier", Classifier), ("embedder", Embedder)):
-        if name == "detector" or name in bundle.card["models"]:
-            stage(bundle)
+def _load_models(bundle: Bundle, runtime: Runtime) -> None:
+    Detector(bundle, runtime=runtime)
+    for name, stage in (("classifier", Classifier), ("embedder", Embedder)):
+        if name in bundle.card["models"]:
+            stage(bundle, runtime)
 
 
 def _median(call: Callable[[], object]) -> float:

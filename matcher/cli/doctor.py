@@ -10,21 +10,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from matcher.cli.checks import BundleReport, check_bundle, check_clashes, check_programs, check_runtimes, time_frame
-from matcher.cli.options import BundleOption, ThreadsOption
+from matcher.cli.options import BackendOption, BundleOption, DeviceOption, ThreadsOption
 from matcher.cli.output import out
 from matcher.sinks.run_json import versions
+from matcher.stages.models import Runtime
 
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     bundle: BundleOption = None,
     threads: ThreadsOption = 0,
+    backend: BackendOption = "onnxruntime",
+    device: DeviceOption = "cpu",
 ) -> None:
     """Say what is installed here, which backends work, where the weights are, and how fast one frame is.
 
     Exit status 1 if something that `asworn match` needs does not work.
     """
-    report = examine(bundle, threads)
+    report = examine(bundle, Runtime(backend, device, threads))
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:
@@ -33,16 +36,17 @@ def doctor(
         raise typer.Exit(1)
 
 
-def examine(bundle: str | None = None, threads: int = 0) -> dict[str, Any]:
+def examine(bundle: str | None = None, runtime: Runtime | None = None) -> dict[str, Any]:
     """All findings, as printed by --json; `problems` lists what must be mended."""
-    weights: BundleReport = check_bundle(bundle)
+    runtime = runtime or Runtime()
+    weights: BundleReport = check_bundle(bundle, runtime)
     runtimes, clashes = check_runtimes(), check_clashes()
     report: dict[str, Any] = {
         "versions": versions(),
         "backends": runtimes,
         "bundle": weights.facts,
         "programs": check_programs(),
-        "frame_ms": time_frame(weights.bundle, threads) if weights.bundle is not None else None,
+        "frame_ms": time_frame(weights.bundle, runtime) if weights.bundle is not None else None,
     }
     broken = [f"{name}: {state['problem']}" for name, state in runtimes.items() if state["problem"]]
     report["problems"] = [*clashes, *weights.problems, *broken]

@@ -14,11 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from matcher.cli.options import (
+    BackendOption,
     BundleOption,
     CatalogOption,
     ClassesOption,
     ConfigOption,
     DetectorOption,
+    DeviceOption,
     MasksOption,
     ThreadsOption,
     make_pipeline,
@@ -45,10 +47,13 @@ def image(
     classes: ClassesOption = "",
     threads: ThreadsOption = 0,
     masks: MasksOption = True,
+    backend: BackendOption = "",
+    device: DeviceOption = "",
 ) -> None:
     """Find the products worn in one picture."""
     pixels = read_image(picture)
-    pipeline = make_pipeline(catalog, config, bundle, threads, masks, detector=detector, classes=classes)
+    how = {"detector": detector, "classes": classes, "backend": backend, "device": device}
+    pipeline = make_pipeline(catalog, config, bundle, threads, masks, **how)
     garments = pipeline.image(pixels)
     if overlay is not None:
         _write_picture(overlay, draw(pixels, garments, pipeline.products))

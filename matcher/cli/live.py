@@ -12,11 +12,14 @@ import typer
 from rich.markup import escape
 
 from matcher.cli.options import (
+    BackendOption,
     BundleOption,
     CatalogOption,
     ClassesOption,
     ConfigOption,
+    DecodeOption,
     DetectorOption,
+    DeviceOption,
     MasksOption,
     ThreadsOption,
     make_pipeline,
@@ -48,6 +51,9 @@ def live(
     classes: ClassesOption = "",
     threads: ThreadsOption = 0,
     masks: MasksOption = True,
+    backend: BackendOption = "",
+    device: DeviceOption = "",
+    decode: DecodeOption = "cpu",
 ) -> None:
     """Match live sources until they end or Ctrl-C is pressed; all of them share one set of models.
 
@@ -55,8 +61,9 @@ def live(
     no time for at all are dropped and counted. With several sources each has a folder of its own in --out.
     """
     with ExitStack() as stack:
-        videos = [stack.enter_context(_open(source, loop)) for source in sources]
-        pipeline = make_pipeline(catalog, config, bundle, threads, masks, "due", True, detector, classes)
+        videos = [stack.enter_context(_open(source, loop, decode)) for source in sources]
+        how = {"backend": backend, "device": device, "streams": len(videos)}
+        pipeline = make_pipeline(catalog, config, bundle, threads, masks, "due", True, detector, classes, **how)
         pipeline.warm_up(videos[0].size)
         pipelines = [pipeline, *(pipeline.beside() for _ in videos[1:])]
         folders = _folders(folder, videos)
@@ -64,15 +71,16 @@ def live(
         pairs = zip(videos, pipelines, staging or [None] * len(videos), strict=True)
         streams = [_stream(video, stages, place) for video, stages, place in pairs]
         began = monotonic()
-        with Live(streams, pipeline.config.frames_at_once) as running:
+        # Threads that wait for a run of the detector that serves all of them cost nothing.
+        with Live(streams, max(pipeline.config.frames_at_once, pipeline.config.engine.batch)) as running:
             _watch(running, [video.name for video in videos], seconds)
         for number, place in enumerate(staging):
             write_run(place / "run.json", _record(running, number, streams[number], monotonic() - began))
         _tell(running, videos)
 
 
-def _open(source: str, loop: bool) -> VideoSource:
-    video = open_video(source)
+def _open(source: str, loop: bool, decode: str) -> VideoSource:
+    video = open_video(source, decode=decode)
     return video if is_url(source) else Paced(video, loop)
 
 

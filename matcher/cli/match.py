@@ -14,12 +14,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from matcher.cli.options import (
+    BackendOption,
     BudgetOption,
     BundleOption,
     CatalogOption,
     ClassesOption,
     ConfigOption,
+    DecodeOption,
     DetectorOption,
+    DeviceOption,
     FpsTargetOption,
     MasksOption,
     ThreadsOption,
@@ -59,6 +62,9 @@ def match(
     budget_ms: BudgetOption = 0,
     start: Annotated[str | None, typer.Option(help="Where to begin: seconds, M:SS or H:MM:SS.")] = None,
     end: Annotated[str | None, typer.Option(help="Where to stop.")] = None,
+    backend: BackendOption = "",
+    device: DeviceOption = "",
+    decode: DecodeOption = "cpu",
 ) -> None:
     """Find the products worn in a video.
 
@@ -67,9 +73,10 @@ def match(
     span = parse_time(start), parse_time(end)
     check_span(*span)
     results = RunFolder(folder)
-    with open_video(video) as source:
+    with open_video(video, decode=decode) as source:
         rows = "all" if overlay else "due"
-        pipeline = make_pipeline(catalog, config, bundle, threads, masks, rows, True, detector, classes)
+        how = {"detector": detector, "classes": classes, "backend": backend, "device": device}
+        pipeline = make_pipeline(catalog, config, bundle, threads, masks, rows, True, **how)
         schedule = make_schedule(pipeline, fps_target, budget_ms)
         pipeline.warm_up(source.size)
         with results as staging:

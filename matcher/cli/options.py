@@ -23,6 +23,9 @@ DetectorOption = Annotated[
 ]
 ClassesOption = Annotated[str, typer.Option("--classes", help="TOML file: which of its classes are which types.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=0, help="Threads for the models; 0 = all cores.")]
+BackendOption = Annotated[str, typer.Option("--backend", help="What runs the models: onnxruntime or torch.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="Where: cpu, cuda, or tensorrt with onnxruntime.")]
+DecodeOption = Annotated[str, typer.Option("--decode", help="What decodes the video: cpu, or cuda for NVDEC.")]
 FpsTargetOption = Annotated[
     float, typer.Option("--fps-target", min=0, help="Frames a second to reach, detecting as many as fit; 0 = all.")
 ]
@@ -40,8 +43,13 @@ def make_pipeline(
     whole_file: bool = False,
     detector: str = "",
     classes: str = "",
+    backend: str = "",
+    device: str = "",
+    streams: int = 1,
 ) -> Pipeline:
-    """The pipeline that the options ask for; `mask_rows`, `detector` and `classes` as in the settings.
+    """The pipeline that the options ask for; empty ones, `mask_rows`, `detector` and `classes` as in the settings.
+
+    `streams` sources will share its models: where the backend can, one run of the detector serves them all.
 
     For a whole file the cores are spread over several frames (`frames_at_once`); else all work on one.
 
@@ -49,6 +57,7 @@ def make_pipeline(
         MatcherError: whatever is wrong with the catalogue, the settings or the weights.
     """
     settings = _with_detector(_settings(config, bundle, threads, masks, mask_rows), detector, classes)
+    settings = _shared(_on(settings, backend, device), streams)
     settings = spread_over_cores(settings) if whole_file else replace(settings, frames_at_once=1)
     weights = open_bundle(settings)
     how = OpenOptions(settings.lookup.device, settings.lookup.mapped)
@@ -72,6 +81,17 @@ def _settings(config: str, bundle: str | None, threads: int, masks: bool, mask_r
     settings = load_pipeline_config(config)
     detect = replace(settings.detect, masks=masks and settings.detect.masks, mask_rows=mask_rows)
     return replace(settings, threads=threads or settings.threads, bundle=bundle or settings.bundle, detect=detect)
+
+
+def _on(settings: PipelineConfig, backend: str, device: str) -> PipelineConfig:
+    return replace(settings, backend=backend or settings.backend, device=device or settings.device)
+
+
+def _shared(settings: PipelineConfig, streams: int) -> PipelineConfig:
+    """With as many frames in one run of the detector as there are streams, unless the settings say otherwise."""
+    if settings.backend != "torch" or settings.engine.batch:
+        return settings
+    return replace(settings, engine=replace(settings.engine, batch=streams))
 
 
 def _with_detector(settings: PipelineConfig, detector: str, classes: str) -> PipelineConfig:

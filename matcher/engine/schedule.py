@@ -25,7 +25,7 @@ class Counts:
     Attributes:
         detected: frames that the detector looked at.
         carried: frames whose boxes were carried on.
-        forced: detections for which there was no choice: the first frame, cuts, and after `longest_s`.
+        forced: detections for which there was no choice: the first frame, cuts, and after the longest time without.
     """
 
     detected: int = 0
@@ -93,7 +93,7 @@ class Schedule:
         self._since += 1
         self._credit = min(self._credit + 1 / self.stride, 1.0)
         waited = frame.time - self._last_s
-        forced = cut or self._last_s == -np.inf or not 0 <= waited < self.config.longest_s
+        forced = cut or self._last_s == -np.inf or not 0 <= waited < self._longest_s()
         chosen = self._credit >= 1 - 1e-9 and (free or not self.adaptive)
         if not (forced or chosen):
             self.counts.carried += 1
@@ -102,6 +102,16 @@ class Schedule:
         self.counts.forced += forced and not chosen
         self._credit, self._since, self._last_s = 0.0 if forced else self._credit - 1, 0, frame.time
         return True
+
+    def _longest_s(self) -> float:
+        """The longest time without a detection: `longest_s`, or more where the target leaves time for fewer.
+
+        Else a machine whose detection takes half a second would do nothing but detect, and miss the target that was
+        asked for by far.
+        """
+        if not self.adaptive or (stride := self.stride) == np.inf:
+            return self.config.longest_s
+        return max(self.config.longest_s, stride * self.frame_ms / 1e3)
 
     def detected(self, cost_ms: float) -> None:
         """Learn what a detection cost; called from any thread."""

@@ -8,7 +8,8 @@ from typing import Any
 from matcher.errors import BackendError
 from matcher.runtime.session import Session
 
-BACKENDS = ("onnxruntime",)
+BACKENDS = ("onnxruntime", "torch")
+PROGRAM = ".program"  # how files for torch end
 
 
 def load_session(path: Path, backend: str = "onnxruntime", device: str = "cpu", threads: int = 0) -> Session:
@@ -16,18 +17,33 @@ def load_session(path: Path, backend: str = "onnxruntime", device: str = "cpu", 
 
     Args:
         path: the model's file.
-        backend: one of `BACKENDS`.
+        backend: one of `BACKENDS`; each reads files of its own form.
         device: where to run it; see the backend.
         threads: threads inside one operator; 0 = as many as this process may use.
 
     Raises:
-        BackendError: the backend is unknown or not installed; the message says what to install.
+        BackendError: the backend is unknown or not installed, or the file is for the other one; the message says what
+            to do.
     """
+    if backend not in BACKENDS:
+        raise BackendError(f"unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}")
+    if path.suffix == PROGRAM and backend != "torch":
+        raise BackendError(f"{path.name} is for the torch backend: say --backend torch, or choose another bundle")
     if backend == "onnxruntime":
         from matcher.runtime.onnx_session import OnnxSession
 
         return OnnxSession(path, device, threads)
-    raise BackendError(f"unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}")
+    if path.suffix != PROGRAM:
+        raise BackendError(f"torch cannot run {path.name}: make a bundle with asworn export-full, see docs/gpu.md")
+    return _torch(path, device, threads)
+
+
+def _torch(path: Path, device: str, threads: int) -> Session:
+    try:
+        from matcher.runtime.torch_session import TorchSession
+    except ImportError as error:
+        raise BackendError(f"the torch backend needs {error.name}: pip install 'asworn[torch]'") from error
+    return TorchSession(path, device, threads)
 
 
 def load_embedder(section: dict[str, Any], device: str = "cpu", threads: int = 0) -> Session:

@@ -54,11 +54,13 @@ class OnnxSession:
         # Idle threads must not spin: the decoder and the other models need these cores between two calls.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = ort.InferenceSession(str(path), sess_options=options, providers=[self.provider])
+            self._session = ort.InferenceSession(str(path), sess_options=options, providers=_chain(self.provider))
+            self._session.disable_fallback()  # else a failing run is repeated on the CPU without a word
         except Exception as error:  # onnxruntime raises its own types, none of them public
             raise BundleError(f"cannot load {path}: {str(error).splitlines()[0]}") from error
-        if self.provider not in self._session.get_providers():
-            raise BackendError(f"ONNX Runtime could not start {self.provider}; run `asworn doctor` to see why")
+        missing = set(_chain(self.provider)) - set(self._session.get_providers())
+        if missing:
+            raise BackendError(f"ONNX Runtime could not start {min(missing)}; run `asworn doctor` to see why")
         self.path = path
         self.outputs = [output.name for output in self._session.get_outputs()]
         self.inputs = {one.name: _shape(one.shape) for one in self._session.get_inputs()}
@@ -78,6 +80,11 @@ def usable_cores() -> int:
 def _shape(sides: Sequence[int | str | None]) -> tuple[int | None, ...]:
     """A shape with None in place of the names of free sides."""
     return tuple(side if isinstance(side, int) else None for side in sides)
+
+
+def _chain(provider: str) -> list[str]:
+    """The provider, and for what TensorRT cannot do CUDA: else ONNX Runtime takes the CPU for it."""
+    return [provider, PROVIDERS["cuda"]] if provider == PROVIDERS["tensorrt"] else [provider]
 
 
 def _provider(device: str) -> str:

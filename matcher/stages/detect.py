@@ -84,6 +84,12 @@ class Detector:
         boxes, scores = output.pop("boxes"), output.pop("scores")
         return Proposals(boxes, scores, output, scale, (image.shape[1], image.shape[0]))
 
+    def warm_up(self, image: NDArray[np.uint8]) -> None:
+        """Run on a picture (H, W, 3) uint8 BGR of the size of those to come, so that the first is as quick as any."""
+        self.candidates(image, threshold=0.0, limit=4)
+        if (prepare := getattr(self._session, "prepare", None)) is not None:
+            prepare(self._fitted(image)[0][None])
+
     def select(self, found: Proposals, threshold: float | None = None) -> Garments:
         """The garments among the proposals, as from a call but without masks."""
         rows, types = self._candidates(found, self.threshold if threshold is None else threshold)

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from matcher.errors import MediaError
 from matcher.types import Frame
 from matcher.video.clock import Clock
+from matcher.video.hardware import check_decoder, hardware, require_decoder
 from matcher.video.picture import Turns, to_bgr
 
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp", "rtp", "tcp")
@@ -60,28 +61,31 @@ class PyAVSource:
         truncated: whether reading ended early: fewer frames came than the file states.
     """
 
-    def __init__(self, source: str | Path, timeout_s: float = 10.0) -> None:
+    def __init__(self, source: str | Path, timeout_s: float = 10.0, decode: str = "cpu") -> None:
         """Open and decode the first frame.
 
         Args:
             source: path, or address with one of `SCHEMES`.
             timeout_s: for addresses: how long to wait for the connection, and for each read.
+            decode: one of `matcher.video.hardware.DECODERS`.
 
         Raises:
+            BackendError: that decoder is not here.
             MediaError: not found, no video in it, not a video, cut off, or no answer in time.
         """
-        self._source, self._timeout_s = source, timeout_s
+        self._source, self._timeout_s, self._decoder = source, timeout_s, decode
         self.name = _name(source)
         self.corrupt = 0
         self.truncated = False
         self._open()
 
     def _open(self) -> None:
-        self._container = _open_container(self._source, self._timeout_s, self.name)
+        self._container = _open_container(self._source, self._timeout_s, self.name, self._decoder)
         self._turns = Turns()
         self._closed = False
         try:
             self._stream = _video_stream(self._container, self.name)
+            check_decoder(self._stream, self._decoder, self.name)
             self._stream.thread_type = "AUTO"
             # The first frame is decoded now: only it tells the upright size, and that the file is of use at all.
             self._pictures = self._decode()
@@ -189,7 +193,7 @@ class PyAVSource:
         self.close()
 
 
-def _open_container(source: str | Path, timeout_s: float, name: str) -> InputContainer:
+def _open_container(source: str | Path, timeout_s: float, name: str, decoder: str) -> InputContainer:
     options: dict[str, str] = {"protocol_whitelist": _FILE_PROTOCOLS}
     extra: dict[str, Any] = {}
     if is_url(source):
@@ -201,9 +205,11 @@ def _open_container(source: str | Path, timeout_s: float, name: str) -> InputCon
     elif not Path(source).is_file():
         kind = "is a folder, not a video" if Path(source).is_dir() else "no such file"
         raise MediaError(f"{source}: {kind}; give the path of a video")
+    extra |= {"options": options, **_LENIENT}
     try:
-        return av.open(str(source), "r", options=options, **_LENIENT, **extra)
-    except (av.FFmpegError, OSError, ValueError) as error:
+        return av.open(str(source), "r", **extra, **hardware(decoder))
+    except (av.FFmpegError, OSError, ValueError, NotImplementedError) as error:
+        require_decoder(decoder, str(source), extra, name)
         raise MediaError(f"{name}: {_why_not(source, error)}") from error
 
 
