@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.cli_fusion import fusion_command
+from benchmarks.cli_gpu import gpu_command
 from benchmarks.cli_ingredients import ingredients_command
 from benchmarks.cli_indexing import index_command
 from benchmarks.cli_lookup import lookup_command
@@ -16,6 +17,13 @@ from benchmarks.cli_peers import parity_command, pipelines_command
 from benchmarks.cli_retrieval import clips_command, try_on_command
 from benchmarks.cli_runtimes import runtimes_command
 from benchmarks.cli_speed import carried_command, cuts_command, growth_command, latency_command, long_run_command
+from benchmarks.cli_training import (
+    classifiers_command,
+    embedders_command,
+    fashion_mnist_command,
+    losses_command,
+    results_command,
+)
 from training.evaluation.output import percent, print_table
 
 bench = typer.Typer(help="Measure speed, and accuracy on drawn clips.", no_args_is_help=True)
@@ -37,10 +45,16 @@ bench.command("index")(index_command)
 bench.command("pipelines")(pipelines_command)
 bench.command("runtimes")(runtimes_command)
 bench.command("latency")(latency_command)
+bench.command("gpu")(gpu_command)
 bench.command("growth")(growth_command)
 bench.command("carried")(carried_command)
 bench.command("cuts")(cuts_command)
 bench.command("long-run")(long_run_command)
+bench.command("classifiers")(classifiers_command)
+bench.command("embedders")(embedders_command)
+bench.command("losses")(losses_command)
+bench.command("fashion-mnist")(fashion_mnist_command)
+bench.command("results")(results_command)
 
 
 @bench.command("accuracy")

@@ -87,13 +87,26 @@ def baselines(data: Path) -> list[Entrant]:
     ]
 
 
-def _baseline(name: str, describe: Describe) -> Entrant:
+def described(name: str, key: str, describe: Describe, size: int, margin: float) -> Entrant:
+    """An entrant by its description of crops and masks.
+
+    Args:
+        name: for the table.
+        key: the same for the same vectors.
+        describe: crops (N, size, size, 3) uint8 BGR and masks (N, size, size) float32 to unit vectors (N, D).
+        size, margin: of the crops.
+    """
+
     def embed(view: View) -> NDArray[np.float32]:
-        crop = crop_square(view.image, view.xyxy, _SIZE, _MARGIN)
-        mask = mask_on_crop(view.mask, view.xyxy, _SIZE, _MARGIN)
+        crop = crop_square(view.image, view.xyxy, size, margin)
+        mask = mask_on_crop(view.mask, view.xyxy, size, margin)
         return describe(crop[None], mask[None])[0]
 
-    return Entrant(name, f"{name} {_MEASURED}", embed)
+    return Entrant(name, key, embed)
+
+
+def _baseline(name: str, describe: Describe) -> Entrant:
+    return described(name, f"{name} {_MEASURED}", describe, _SIZE, _MARGIN)
 
 
 def unique(entrants: Sequence[Entrant]) -> list[Entrant]:
