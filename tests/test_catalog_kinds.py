@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -51,31 +52,34 @@ class TestIvfPq(Conformance):
         finder = catalog.snapshot().types["tops"].finder
         assert isinstance(finder.stored, np.memmap)
 
-    def test_damage_to_the_stored_vectors_is_noticed(self, tmp_path: Path, entries: list[Entry]) -> None:
-        path = self.write(tmp_path / "c", entries) / "gen-000001" / "tops.vectors"
+    @pytest.fixture
+    def copied(self, catalog: Catalog, tmp_path: Path) -> Path:
+        """A copy of the catalogue, to be damaged."""
+        return Path(shutil.copytree(catalog.path, tmp_path / "c"))
+
+    def test_damage_to_the_stored_vectors_is_noticed(self, copied: Path) -> None:
+        path = copied / "gen-000001" / "tops.vectors"
         content = bytearray(path.read_bytes())
         content[:4096] = bytes(4096)
         path.write_bytes(content)
-        assert any("tops.vectors is damaged" in problem for problem in check(tmp_path / "c").problems)
+        assert any("tops.vectors is damaged" in problem for problem in check(copied).problems)
         path.write_bytes(content[:-8])
         with pytest.raises(CatalogError, match="tops.vectors is damaged: it has another size"):
-            Catalog.load(tmp_path / "c")
+            Catalog.load(copied)
         path.unlink()
         with pytest.raises(CatalogError, match="tops.vectors is missing; rebuild it with: asworn index"):
-            Catalog.load(tmp_path / "c")
+            Catalog.load(copied)
 
-    def test_check_measures_the_recall_anew(self, tmp_path: Path, entries: list[Entry]) -> None:
-        path = self.write(tmp_path / "c", entries)
-        edit_tops(path, share=1e-6, recall=1.0)
-        problems = check(path, most_vectors=200).problems
+    def test_check_measures_the_recall_anew(self, copied: Path) -> None:
+        edit_tops(copied, share=1e-6, recall=1.0)
+        problems = check(copied, most_vectors=200).problems
         assert any(problem.startswith("tops: searches find ") for problem in problems), problems
 
     @pytest.mark.parametrize("change", [{"share": 2}, {"share": "x"}, {"refine": 0}, {"stored": "../x"}])
-    def test_a_damaged_manifest_is_refused(self, tmp_path: Path, change: dict) -> None:
-        path = self.write(tmp_path / "c", shop(self.count))
-        edit_tops(path, **change)
+    def test_a_damaged_manifest_is_refused(self, copied: Path, change: dict) -> None:
+        edit_tops(copied, **change)
         with pytest.raises(CatalogError, match="is damaged at tops|outside its folder"):
-            Catalog.load(path)
+            Catalog.load(copied)
 
 
 def edit_tops(root: Path, **changes: object) -> None:
