@@ -130,6 +130,9 @@ class IvfFlat:
         """See `Kind.open`."""
         index = open_index(part, faiss.IndexIVFFlat, mapped=part.options.device == "cpu")
         index.make_direct_map()
+        lists = faiss.downcast_InvertedLists(index.invlists)
+        if isinstance(lists, faiss.OnDiskInvertedLists):
+            lists.prefetch_nthread = 0  # else threads read ahead in each search, which doubles its cost
         finder = IvfFinder(index, _share(part))
         return SubIndex(moved(finder, index, part.options.device, finder.probes), part.owners)
 
