@@ -35,6 +35,7 @@ TRAIN = [
     "pyyaml>=6",
 ]
 CLIP = ["torch>=2.4", "open_clip_torch>=2.30", "timm>=1.0.9"]
+TORCH = ["torch>=2.4", "torchvision>=0.19"]  # the torch backend
 FAISS_GPU = ["faiss-gpu-cu12>=1.8"]  # in place of faiss-cpu
 MILVUS = ["pymilvus[milvus-lite]>=2.6"]
 # Ray is no part of `dev`: its cluster starts in seconds on an idle machine, and in minutes, or not, on a busy one.
@@ -58,6 +59,7 @@ setup(
     install_requires=RUNTIME,
     extras_require={
         "train": TRAIN,
+        "torch": TORCH,
         "clip": CLIP,
         "bench": BENCH,
         "faiss-gpu": FAISS_GPU,
@@ -70,6 +72,7 @@ setup(
             "index=indexer.cli:index",
             "train=training.cli:train",
             "export=training.cli:export",
+            "export-full=training.cli_full:export_full",
             "convert=training.cli_convert:app",
             "eval=training.cli_eval:app",
             "data=training.cli_data:app",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from matcher.errors import ConfigError
 from training.checkpoint import load_checkpoint
-from training.detector.trunk import MobileNetV2Trunk
+from training.detector.trunk import MobileNetV2Trunk, gradient
 
 # Channels after each block; block 0 is the first convolution.
 WIDTHS = (32, 16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 320)
@@ -38,7 +38,7 @@ class CropTrunk(nn.Module):
         """(N, 3, H, W) normalised RGB -> one map per tap."""
         maps = []
         for i, block in enumerate(self.blocks):
-            with torch.set_grad_enabled(torch.is_grad_enabled() and i >= self._frozen):
+            with gradient(i >= self._frozen):
                 x = nn.functional.relu6(block(x)) if i == 0 else block(x)
             if i in self.taps:
                 maps.append(x)

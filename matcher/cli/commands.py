@@ -33,6 +33,7 @@ SUMMARIES = {
     "data": "Look through a public data set: what it holds, and what is broken.",
     "train": "Train the detector, type classifier, embedder or verifier.",
     "export": "Turn trained checkpoints into a bundle.",
+    "export-full": "Turn checkpoints into a bundle for the torch backend.",
     "bench": "Measure speed.",
 }
 ORDER = (
@@ -46,11 +47,12 @@ ORDER = (
     "data",
     "train",
     "export",
+    "export-full",
     "bench",
     "doctor",
     "catalog",
 )
-EXTRAS = {"train": "train", "export": "train", "serve": "web"}
+EXTRAS = {"train": "train", "export": "train", "export-full": "train", "serve": "web"}
 
 
 class LazyCommand(typer.core.TyperCommand):

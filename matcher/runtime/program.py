@@ -27,18 +27,20 @@ _MOST_STEPS = 100_000
 OPERATIONS = frozenset(
     f"aten.{name}"
     for name in """
-    __and__.Tensor adaptive_avg_pool2d.default add.Tensor add_.Tensor arange.default arange.start_step argmax.default
-    avg_pool2d.default batch_norm.default bmm.default cat.default clamp.default clamp_min.default clone.default
-    contiguous.default conv2d.default conv_transpose2d.input div.Tensor dropout.default eq.Scalar eq.Tensor exp.default
-    expand.default expand_as.default flatten.using_ints flip.default floor.default full.default full_like.default
-    gather.default gelu.default gt.Scalar gt.Tensor hardsigmoid.default hardswish.default hardtanh.default
-    hardtanh_.default index.Tensor layer_norm.default linalg_vector_norm.default linear.default log2.default
-    lt.Scalar lt.Tensor matmul.default max.dim max_pool2d.default maximum.default mean.dim minimum.default mul.Tensor
-    neg.default norm.ScalarOpt_dim ones_like.default permute.default pow.Tensor_Scalar relu.default relu6.default
-    relu6_.default relu_.default reshape.default rsqrt.default select.int sigmoid.default silu.default silu_.default
-    slice.Tensor softmax.int split_with_sizes.default sqrt.default squeeze.dim stack.default sub.Tensor sum.dim_IntList
-    sym_size.int to.dtype topk.default transpose.int unflatten.int unsqueeze.default upsample_bilinear2d.vec
-    upsample_nearest2d.vec view.default where.ScalarOther where.self zeros.default zeros_like.default
+    __and__.Tensor abs.default adaptive_avg_pool2d.default add.Tensor add_.Tensor amax.default amin.default
+    arange.default arange.start_step argmax.default avg_pool2d.default batch_norm.default bmm.default cat.default
+    clamp.default clamp_min.default clone.default contiguous.default conv2d.default conv_transpose2d.input
+    div.Tensor dropout.default eq.Scalar eq.Tensor exp.default expand.default expand_as.default flatten.using_ints
+    flip.default floor.default full.default full_like.default gather.default gelu.default gt.Scalar gt.Tensor
+    hardsigmoid.default hardswish.default hardtanh.default hardtanh_.default index.Tensor layer_norm.default
+    linalg_vector_norm.default linear.default log2.default lt.Scalar lt.Tensor matmul.default max.dim
+    max_pool2d.default maximum.default mean.default mean.dim minimum.default mul.Tensor neg.default
+    norm.ScalarOpt_dim ones_like.default permute.default pow.Tensor_Scalar pow.Tensor_Tensor reciprocal.default
+    relu.default relu6.default relu6_.default relu_.default reshape.default rsqrt.default rsub.Scalar select.int
+    sigmoid.default silu.default silu_.default slice.Tensor softmax.int softplus.default split_with_sizes.default
+    sqrt.default squeeze.dim stack.default sub.Tensor sum.dim_IntList sym_size.int tanh.default to.dtype
+    topk.default transpose.int unflatten.int unsqueeze.default upsample_bilinear2d.vec upsample_nearest2d.vec
+    view.default where.ScalarOther where.self zeros.default zeros_like.default
     """.split()
 ) | {"torchvision.roi_align.default"}
 # On the sides of arrays.

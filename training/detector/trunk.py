@@ -7,7 +7,9 @@ and saves a quarter of a training step on a CPU.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +24,14 @@ _EPS = 1e-5
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups)
+
+
+def gradient(wanted: bool) -> AbstractContextManager[Any]:
+    """No gradient within it where none is wanted; where there is none anyway nothing is switched.
+
+    The exporter takes every switch for the edge of a graph of its own, and joining them takes minutes.
+    """
+    return nullcontext() if wanted or not torch.is_grad_enabled() else torch.no_grad()
 
 
 class InvertedResidual(nn.Module):
@@ -69,7 +79,7 @@ class MobileNetV2Trunk(nn.Module):
         """(N, 3, H, W) normalised RGB -> three maps, finest first."""
         taps = []
         for i, block in enumerate(self.blocks):
-            with torch.set_grad_enabled(torch.is_grad_enabled() and i >= self._frozen):
+            with gradient(i >= self._frozen):
                 x = nn.functional.relu6(block(x), inplace=True) if i == 0 else block(x)
             if i in self._taps:
                 taps.append(x)
