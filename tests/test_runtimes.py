@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -80,3 +81,28 @@ def test_a_missing_device_is_an_error_not_a_silent_cpu_run(bundle: Bundle) -> No
         pytest.skip("CUDA is available here")
     with pytest.raises(BackendError, match="onnxruntime-gpu"):
         load_session(bundle.path("classifier.onnx"), device="cuda")
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_a_device_that_does_not_start_is_an_error_too(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    import onnxruntime as ort
+
+    from matcher.runtime.onnx_session import PROVIDERS
+
+    if PROVIDERS["cuda"] in ort.get_available_providers():
+        pytest.skip("CUDA is available here")
+    # As with onnxruntime-gpu and no driver: the provider is named, and the session begins without it.
+    monkeypatch.setattr(ort, "get_available_providers", lambda: list(PROVIDERS.values()))
+    with pytest.raises(BackendError, match="could not start"):
+        load_session(bundle.path("classifier.onnx"), device=device)
+
+
+def test_a_missing_torch_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("matcher.runtime.torch_session", "matcher.runtime.program"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(BackendError, match=r"needs torch: pip install 'asworn\[torch\]'"):
+        load_session(tmp_path / "detector.program", "torch")
