@@ -131,7 +131,7 @@ class _Recording:
         self._here = [torch.zeros(shape, dtype=kind, pin_memory=True) for shape, kind in pairs]
         self._there = [torch.zeros(shape, dtype=kind, device="cuda") for shape, kind in pairs]
         self._stream, self._graph = stream, torch.cuda.CUDAGraph()
-        with _RECORDING, torch.backends.cudnn.flags(benchmark=True):
+        with _RECORDING, torch.backends.cudnn.flags(enabled=True, benchmark=True):
             for _ in range(_WARM_UPS):  # chooses algorithms, and fills caches, which a recording cannot
                 program(*self._there)
             stream.synchronize()
