@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.cli_fusion import fusion_command
-from benchmarks.cli_ingredients import ingredients_command
+from benchmarks.cli_gpu import gpu_command
 from benchmarks.cli_indexing import index_command
+from benchmarks.cli_ingredients import ingredients_command
 from benchmarks.cli_lookup import lookup_command
 from benchmarks.cli_peers import parity_command, pipelines_command
 from benchmarks.cli_retrieval import clips_command, try_on_command
@@ -44,6 +45,7 @@ bench.command("index")(index_command)
 bench.command("pipelines")(pipelines_command)
 bench.command("runtimes")(runtimes_command)
 bench.command("latency")(latency_command)
+bench.command("gpu")(gpu_command)
 bench.command("growth")(growth_command)
 bench.command("carried")(carried_command)
 bench.command("cuts")(cuts_command)
