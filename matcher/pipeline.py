@@ -167,10 +167,13 @@ class Pipeline:
         image = np.full((size[1], size[0], 3), 127, np.uint8)
         box = np.array([[0, 0, size[0] / 2, size[1] / 2]], np.float32)
         self.detector.warm_up(image)
-        if self.classifier is not None:
-            self.classifier.probs(image, box)
-        if self.lookup is not None:
-            self.embedder.embed(image, box)
+        # A GPU prepares each power of two of crops for itself; no frame has more than `max_due`.
+        doublings = 0 if self.config.device == "cpu" else (self.config.track.max_due - 1).bit_length()
+        for boxes in (np.repeat(box, 2**i, 0) for i in range(doublings + 1)):
+            if self.classifier is not None:
+                self.classifier.probs(image, boxes)
+            if self.lookup is not None:
+                self.embedder.embed(image, boxes)
 
     def beside(self) -> Pipeline:
         """Another pipeline on the same models and catalogue, for another video at the same time in another thread."""
