@@ -119,6 +119,15 @@ def share_found(found: list[tuple[str, float]], right: list[tuple[str, float]]) 
     return min(sum(score >= worst for _, score in found), len(right)) / len(right)
 
 
+def write(path: Path, entries: list[Entry], options: KindOptions | None) -> CatalogWriter:
+    """Write a catalogue; the writer, for what it says."""
+    with CatalogWriter(path, DIMENSION, EMBEDDER, kind=options) as writer:
+        for product, vectors, origins in entries:
+            writer.add(product, vectors, origins)
+        writer.commit()
+    return writer
+
+
 class Conformance:
     """Laws of all kinds. A sub-class says which kind, and how large its catalogues must be."""
 

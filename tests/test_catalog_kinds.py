@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import faiss
@@ -13,7 +15,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from matcher.catalog import hnsw
 from matcher.catalog.catalog import Catalog
 from matcher.catalog.check import check
 from matcher.catalog.choose import FLAT_UP_TO, HNSW_UP_TO, machine_memory, plan
@@ -21,11 +22,13 @@ from matcher.catalog.interface import KindOptions, OpenOptions
 from matcher.catalog.writer import CatalogWriter
 from matcher.cli.catalog import app
 from matcher.errors import BackendError, CatalogError
-from tests.catalog_conformance import Conformance, Entry, queries, shop
+from tests.catalog_conformance import Conformance, queries, shop, write
 from tests.catalogs import DIMENSION, EMBEDDER
+from tests.kind_crash import COUNT
 from tests.test_catalog_check import sign
 
 GIB = 1 << 30
+ROOT = Path(__file__).parents[1]
 
 
 class TestFlat(Conformance):
@@ -89,15 +92,6 @@ def edit_tops(root: Path, **changes: object) -> None:
     content["types"]["tops"] |= changes
     path.write_text(json.dumps(content))
     sign(root)
-
-
-def write(path: Path, entries: list[Entry], options: KindOptions | None) -> CatalogWriter:
-    """Write a catalogue; the writer, for what it says."""
-    with CatalogWriter(path, DIMENSION, EMBEDDER, kind=options) as writer:
-        for product, vectors, origins in entries:
-            writer.add(product, vectors, origins)
-        writer.commit()
-    return writer
 
 
 @pytest.mark.parametrize(
@@ -179,29 +173,17 @@ def test_a_gpu_finds_what_the_cpu_finds(tmp_path: Path, kind: str) -> None:
     assert (here == there).mean() > 0.97
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, which this system lacks")
+@pytest.mark.skipif(os.name != "posix", reason="needs signals that kill, which this system lacks")
 @pytest.mark.parametrize("finished", [False, True])
 def test_killed_while_an_index_is_built(tmp_path: Path, finished: bool) -> None:
-    entries = shop(1500)
-    write(tmp_path / "c", entries, KindOptions("hnsw"))
-    child = os.fork()
-    if child == 0:
-        real = hnsw.write_index
-
-        def deadly(*arguments: object) -> None:
-            if finished:
-                real(*arguments)
-            os.kill(os.getpid(), signal.SIGKILL)
-
-        hnsw.write_index = deadly
-        write(tmp_path / "c", entries[:1400], None)
-        os._exit(0)
-    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
-    assert Catalog.load(tmp_path / "c").generation == 1 and len(Catalog.load(tmp_path / "c")) == 1500
-    assert any(entry.name.startswith("partial-") for entry in (tmp_path / "c").iterdir())
-    write(tmp_path / "c", entries[:1400], None)
-    assert sorted(entry.name for entry in (tmp_path / "c").iterdir()) == ["CURRENT", "gen-000001", "gen-000002"]
-    assert not check(tmp_path / "c", most_vectors=200).problems
+    folder, moment = tmp_path / "c", "after" if finished else "before"
+    died = subprocess.run([sys.executable, "-m", "tests.kind_crash", str(folder), moment], cwd=ROOT).returncode
+    assert died == -signal.SIGKILL
+    assert Catalog.load(folder).generation == 1 and len(Catalog.load(folder)) == COUNT
+    assert any(entry.name.startswith("partial-") for entry in (folder).iterdir())
+    write(folder, shop(COUNT)[:1400], None)
+    assert sorted(entry.name for entry in (folder).iterdir()) == ["CURRENT", "gen-000001", "gen-000002"]
+    assert not check(folder, most_vectors=200).problems
 
 
 def test_info_shows_kind_recall_and_bytes(tmp_path: Path) -> None:
