@@ -36,7 +36,6 @@ TRAIN = [
 ]
 CLIP = ["torch>=2.4", "open_clip_torch>=2.30", "timm>=1.0.9"]
 TORCH = ["torch>=2.4", "torchvision>=0.19"]  # the torch backend
-FAISS_GPU = ["faiss-gpu-cu12>=1.8"]  # in place of faiss-cpu
 MILVUS = ["pymilvus[milvus-lite]>=2.6"]
 # Ray is no part of `dev`: its cluster starts in seconds on an idle machine, and in minutes, or not, on a busy one.
 RAY = ["ray[data]>=2.49"]
@@ -62,7 +61,6 @@ setup(
         "torch": TORCH,
         "clip": CLIP,
         "bench": BENCH,
-        "faiss-gpu": FAISS_GPU,
         "scale": RAY + MILVUS,
         "dev": DEV + TRAIN + CLIP + BENCH + MILVUS,
     },

@@ -56,12 +56,12 @@ def require_gpu() -> None:
     """
     if not hasattr(faiss, "index_cpu_to_gpu"):
         raise BackendError(
-            "the catalogue was asked for on a GPU, and this FAISS has no GPU part: pip uninstall faiss-cpu, then"
-            ' pip install "asworn[faiss-gpu]"; or set device = "cpu" under [lookup]'
+            "the catalogue was asked for on a GPU, and this FAISS has no GPU part: pip uninstall -y faiss-cpu &&"
+            ' pip install faiss-gpu-cu12; or set device = "cpu" under [lookup]'
         )
     if faiss.get_num_gpus() < 1:
         raise BackendError(
-            'the catalogue was asked for on a GPU, and FAISS finds none (extra "asworn[faiss-gpu]" is installed);'
+            "the catalogue was asked for on a GPU, and FAISS finds none, though it has its GPU part;"
             ' set device = "cpu" under [lookup]'
         )
 
