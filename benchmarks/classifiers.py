@@ -147,7 +147,7 @@ def _measured(name: str, model: nn.Module, config: TypesConfig, out: Path, garme
         "parameters": sum(p.numel() for p in model.parameters()) or None,
         "photos": len(truth),
         "top1": report["top"]["top1"],
-        "top2": report["top"]["top2"],
+        "top2": report["top"].get("top2", report["top"]["top1"]),  # of a single type there is no second
         "five": five.count,
         "five1": round(five.top1, 4),
         "five2": round(five.top2, 4),

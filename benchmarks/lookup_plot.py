@@ -35,13 +35,15 @@ def plot(result: dict[str, Any], path: Path) -> None:
         for kind in KINDS:
             points = [(run["vectors"], run["entrants"].get(named(kind))) for run in runs]
             points = [(size, figure_of(one)) for size, one in points if one and one.get("kept")]
+            points = [point for point in points if point[1] > 0]  # a clock that is too coarse says 0
             if points:
                 axis.plot(*zip(*points, strict=True), "o-", label=kind)
         axis.set_xlabel(f"vectors of {longest}")
         axis.set_title(label, fontsize=10)
-        axis.set_xscale("log")
-        axis.set_yscale("log")
         axis.grid(alpha=0.3)
-        axis.legend(frameon=False)
+        if axis.lines:
+            axis.set_xscale("log")
+            axis.set_yscale("log")
+            axis.legend(frameon=False)
     figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
     pyplot.close(figure)

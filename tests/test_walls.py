@@ -12,9 +12,9 @@ HEAVY = ("torch", "torchvision", "detectron2", "ray", "pymilvus", "onnx", "pytor
 
 def modules_after(code: str) -> set[str]:
     """Top-level modules that a fresh process has loaded after running `code`."""
-    script = f"import sys\n{code}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    script = f"import sys\n{code}\nprint('\\n', *{{name.partition('.')[0] for name in sys.modules}})"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return set(result.stdout.split())
+    return set(result.stdout.splitlines()[-1].split())  # the code may have said something before
 
 
 @pytest.mark.parametrize(
