@@ -26,10 +26,10 @@ from training.data.records import Annotated
 from training.data.store import Store
 from training.detector.config import DetectorConfig
 from training.detector.export import export_detector
-from training.detector.measure import CLIPS, measure_photos
+from training.detector.measure import measure_frames, measure_photos
 from training.detector.train import train
-from training.evaluation.coco_eval import evaluate_detector, score
-from training.evaluation.output import silent, write_json
+from training.evaluation.coco_eval import score
+from training.evaluation.output import write_json
 from training.evaluation.types_eval import list_pictures
 
 ALL = "all of them"
@@ -107,12 +107,11 @@ def _measure(
     card = {"name": "ingredients", "version": "0", "licence": "Apache-2.0", "origin": []}
     write_card(folder, card | {"models": {"detector": section}})
     detector = Detector(Bundle.open(str(folder)), runtime=Runtime(threads=threads))
-    photos, truth = measure_photos(detector, root / "ccp"), root / "videos" / "truth"
-    clips = [evaluate_detector(detector, truth / "frames", truth / f"{clip}.json", _LEAST, silent) for clip in CLIPS]
+    photos, clips = measure_photos(detector, root / "ccp"), measure_frames(detector, root / "videos" / "truth")
     return {
         "photos": photos["box"]["AP50"],
         "masks": photos["mask"]["AP50"],
-        "frames": float(np.mean([clip["box"]["AP50"] for clip in clips])),
+        "frames": float(np.mean([clip["box"]["AP50"] for clip in clips.values()])),
         "packshots": _right_types(detector, root / "clothing" / "validation"),
         **{name: _ap50(detector, pictures) for name, pictures in sets.items()},
     }
@@ -133,8 +132,8 @@ def _ap50(detector: Detector, pictures: list[Annotated]) -> float:
 def _film_frames(config: DetectorConfig, out: Path) -> list[Annotated]:
     """Validation people pasted into frames, by the composer that training uses for other people."""
     ccp = config.data.root / "ccp"
-    photos = _kept(out / "people", lambda: read_ccp(ccp, config.data.height, validation=True))
-    backgrounds = _kept(out / "backgrounds", lambda: read_backgrounds(photos))
+    photos = Store.kept(out / "people", lambda: read_ccp(ccp, config.data.height, validation=True))
+    backgrounds = Store.kept(out / "backgrounds", lambda: read_backgrounds(photos))
     rng = np.random.default_rng(_FRAME_SEED)
     samples = [compose_frame(photos, backgrounds, _FRAME, rng) for _ in range(FRAMES)]
     return [_numbered(s.image, s.ids, s.instances, s.type_ids) for s in samples]
@@ -151,7 +150,3 @@ def _numbered(
 
 def _scenes() -> list[Annotated]:
     return [from_scene(random_scene(seed, SIZE)) for seed in range(_SCENE_SEED, _SCENE_SEED + SCENES)]
-
-
-def _kept(folder: Path, read: Any) -> Store:
-    return Store(folder) if (folder / "index.json").is_file() else Store.write(folder, read())

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from matcher.runtime.load import load_session
-from matcher.taxonomy import TYPES
+from training.card_sections import classifier_section, embedder_section
 from training.classifier.config import TypesConfig
 from training.classifier.model import TypeProbabilities
 from training.embedder.model import Embedder
@@ -34,12 +34,7 @@ def export_classifier(model: nn.Module, config: TypesConfig, out: Path) -> dict[
     module = TypeProbabilities(model).eval()
     crops = _crops(config.size)
     _export(module, [crops], out / "classifier.onnx", (["crops"], ["probs"]))
-    return {
-        "file": "classifier.onnx",
-        "types": list(TYPES),
-        "weight": config.weight,
-        "input": {"size": config.size, "margin": config.margin, "colour": "BGR"},
-    }
+    return classifier_section("classifier.onnx", config)
 
 
 def export_embedder(model: Embedder, out: Path) -> dict[str, Any]:
@@ -54,17 +49,7 @@ def export_embedder(model: Embedder, out: Path) -> dict[str, Any]:
     config = model.config
     inputs = [_crops(config.size), torch.rand(3, config.size, config.size)]
     _export(model.eval(), inputs, out / "embedder.onnx", (["crops", "masks"], ["embedding"]))
-    return {
-        "file": "embedder.onnx",
-        "dimension": config.dimension,
-        "input": {
-            "size": config.size,
-            "margin": config.margin,
-            "colour": "BGR",
-            "mask": True,
-            "refine": config.refine,
-        },
-    }
+    return embedder_section("embedder.onnx", config)
 
 
 def _crops(size: int) -> Tensor:

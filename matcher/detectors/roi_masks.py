@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.boxes import iou
-from matcher.detectors.windows import PREFER_TYPE, sample
+from matcher.detectors.windows import coinciding, sample
 
 
 class RoiMasks:
@@ -40,7 +39,7 @@ class RoiMasks:
         """
         if not len(boxes) or not len(found):
             return {"masks": np.zeros((len(boxes), self._size, self._size), np.float32)}
-        rows = (iou(boxes, found) + PREFER_TYPE * found_scores[:, labels].T).argmax(1)
+        rows = coinciding(boxes, labels, found, found_scores)
         corner, extent = found[rows, :2], found[rows, 2:] - found[rows, :2]
         windows = (boxes - np.tile(corner, 2)) / np.tile(extent, 2) * found_masks.shape[-1]
         return {"masks": sample(found_masks[rows], windows.astype(np.float32), self._size).clip(0, 1)}

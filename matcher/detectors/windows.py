@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from matcher.boxes import iou
 
-PREFER_TYPE = 1e-3  # of IoU: between boxes that coincide, the one of the garment's type has the mask
+_PREFER_TYPE = 1e-3  # of IoU: between boxes that coincide, the one of the garment's type has the mask
 
 
 class WindowMasks:
@@ -47,9 +47,16 @@ class WindowMasks:
         """
         if not len(boxes) or not len(found):
             return {"masks": np.zeros((len(boxes), self._size, self._size), np.float32)}
-        rows = (iou(boxes, found) + PREFER_TYPE * found_scores[:, labels].T).argmax(1)
+        rows = coinciding(boxes, labels, found, found_scores)
         logits = maps[rows] if weights is None else np.tensordot(weights[rows], maps, 1)
         return {"masks": sigmoid(sample(logits, boxes * np.tile(to_map[:2], 2) + np.tile(to_map[2:], 2), self._size))}
+
+
+def coinciding(
+    boxes: NDArray[np.float32], labels: NDArray[np.int64], found: NDArray[np.float32], found_scores: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    """(N,) for each garment the detector's box that coincides with it best; arguments as for `WindowMasks.run`."""
+    return (iou(boxes, found) + _PREFER_TYPE * found_scores[:, labels].T).argmax(1)
 
 
 def sample(maps: NDArray[np.float32], windows: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -32,4 +32,4 @@ def read_drawn(count: int, first: int = FIRST_SEED) -> Iterator[tuple[str, Annot
 
 def open_drawn(folder: Path, count: int) -> Store:
     """Open a store of drawn scenes, rendering it at first use."""
-    return Store(folder) if (folder / "index.json").is_file() else Store.write(folder, read_drawn(count))
+    return Store.kept(folder, lambda: read_drawn(count))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from training.data.ccp import read_ccp
 from training.data.clothing import read_clothing
 from training.data.config import DataConfig
 from training.data.drawn import open_drawn
-from training.data.records import Annotated
 from training.data.store import Drawable, Store
 from training.datasets.annotated import open_annotated
 
@@ -49,11 +47,11 @@ def open_sources(data: DataConfig) -> Sources:
     ccp = data.root / "ccp"
     if not (ccp / "instances.json").is_file():
         raise ConfigError(f"no training data under {data.root}; set data.root to the folder with ccp/ and clothing/")
-    photos = _packed(data.cache / f"ccp_{data.height}", lambda: read_ccp(ccp, data.height))
+    photos = Store.kept(data.cache / f"ccp_{data.height}", lambda: read_ccp(ccp, data.height))
     return Sources(
         photos,
-        _packed(data.cache / f"backgrounds_{data.height}", lambda: read_backgrounds(photos)),
-        _packed(data.cache / "garments", lambda: read_clothing(data.root / "clothing" / "train")),
+        Store.kept(data.cache / f"backgrounds_{data.height}", lambda: read_backgrounds(photos)),
+        Store.kept(data.cache / "garments", lambda: read_clothing(data.root / "clothing" / "train")),
         *_further(data),
     )
 
@@ -62,7 +60,3 @@ def _further(data: DataConfig) -> tuple[Store | None, Store | None]:
     """Drawn scenes and self-labelled photos."""
     drawn = open_drawn(data.cache / f"drawn_{data.drawn_count}", data.drawn_count) if data.drawn_count else None
     return drawn, Store(Path(data.pseudo)) if data.pseudo else None
-
-
-def _packed(folder: Path, read: Callable[[], Iterable[tuple[str, Annotated]]]) -> Store:
-    return Store(folder) if (folder / "index.json").is_file() else Store.write(folder, read())

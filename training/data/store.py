@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -84,6 +84,11 @@ class Store(Drawable):
     def types(self) -> list[tuple[int, ...]]:
         """The type ids of every picture, without reading any pixel."""
         return [tuple(entry["types"]) for entry in self._index]
+
+    @staticmethod
+    def kept(folder: Path, read: Callable[[], Iterable[tuple[str, Annotated]]]) -> Store:
+        """Open the store in `folder`; where there is none, what `read` gives is packed there first."""
+        return Store(folder) if (folder / "index.json").is_file() else Store.write(folder, read())
 
     @staticmethod
     def write(folder: Path, pictures: Iterable[tuple[str, Annotated]]) -> Store:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.export import Dim
 
-from matcher.taxonomy import TYPES
+from training.card_sections import detector_section
 from training.checkpoint import load_checkpoint
 from training.detector.config import ModelConfig
 from training.detector.inference import DetectGraph, MaskGraph
@@ -67,20 +67,5 @@ def export_detector(checkpoint: Path, out: Path) -> dict[str, Any]:
         ConfigError: the checkpoint cannot be read.
     """
     export_model(load_model(checkpoint), out)
-    return {
-        "file": DETECTOR_FILE,
-        "mask_file": MASK_FILE,
-        "types": list(TYPES),
-        "input": {
-            "short_side": SHORT_SIDE,
-            "max_side": MAX_SIDE,
-            "stride": 32,
-            "colour": "BGR",
-            "mean": list(MEAN),
-            "std": list(STD),
-        },
-        "mask_size": 28,
-        "score_threshold": SCORE_THRESHOLD,
-        "nms_iou": NMS_IOU,
-        "measured": {},
-    }
+    files = {"file": DETECTOR_FILE, "mask_file": MASK_FILE}
+    return detector_section(files, (SHORT_SIDE, MAX_SIDE), (MEAN, STD), 28, SCORE_THRESHOLD, NMS_IOU)

@@ -34,14 +34,17 @@ def measure_detector(bundle: Bundle, root: Path, threads: int = 0) -> dict[str, 
         "right_type"}}, fractions of 1.
     """
     detector = Detector(bundle, runtime=Runtime(threads=threads))
-    truth = root / "videos" / "truth"
     return {
         "photos": measure_photos(detector, root / "ccp"),
-        "frames": {
-            clip: evaluate_detector(detector, truth / "frames", truth / f"{clip}.json", _LEAST, silent)
-            for clip in CLIPS
-        },
+        "frames": measure_frames(detector, root / "videos" / "truth"),
         "packshots": measure_packshots(detector, root / "clothing" / "validation"),
+    }
+
+
+def measure_frames(detector: Detector, truth: Path) -> dict[str, Any]:
+    """The result of `score` for the truth frames of each clip, by the clip's name."""
+    return {
+        clip: evaluate_detector(detector, truth / "frames", truth / f"{clip}.json", _LEAST, silent) for clip in CLIPS
     }
 
 

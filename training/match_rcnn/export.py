@@ -17,13 +17,16 @@ from torchvision.ops import nms
 
 from matcher.errors import ConfigError
 from matcher.taxonomy import TYPES
+from training.card_sections import detector_section
 from training.match_rcnn.coder import BOX_WEIGHTS, PROPOSAL_WEIGHTS, clip, decode
+from training.match_rcnn.config import ModelConfig
 from training.match_rcnn.files import load_model
 from training.match_rcnn.model import MatchRCNN
 from training.onnx_files import export_module
 
 DETECTOR_FILE, MASK_FILE = "detector.onnx", "masks.onnx"
 SHORT_SIDE, MAX_SIDE = 800, 1333
+_SCORE = 0.5  # from which on a box is a garment
 CANDIDATES = 1000  # anchors with the best scores that are compared; inputs of 64 x 64 pixels have as many
 PROPOSALS = 300  # boxes that the box head looks at
 BOXES = 60
@@ -114,7 +117,7 @@ def export_model(model: MatchRCNN, out: Path, half: bool = True) -> dict[str, An
     Raises:
         ConfigError: the model has no pyramid, no mask head, or classes that are not the types.
     """
-    _check(model)
+    check_detector(model.config)
     graph, image = DetectGraph(model).eval(), torch.zeros(1, 256, 320, 3, dtype=torch.uint8)
     with torch.no_grad():
         _, _, *maps = graph(image)
@@ -125,7 +128,7 @@ def export_model(model: MatchRCNN, out: Path, half: bool = True) -> dict[str, An
     boxes = torch.tensor([[10.0, 10, 60, 60], [10, 10, 150, 150], [10, 10, 250, 250], [0, 0, 319, 255]])
     inputs = [*maps, boxes, torch.tensor([0, 5, 10, 1])]
     export_module(MaskGraph(model).eval(), inputs, out / MASK_FILE, ([*free], ["masks"]), free, half)
-    return _section(model)
+    return section_of(model.config, {"file": DETECTOR_FILE, "mask_file": MASK_FILE})
 
 
 def export_detector(checkpoint: Path, out: Path) -> dict[str, Any]:
@@ -133,32 +136,22 @@ def export_detector(checkpoint: Path, out: Path) -> dict[str, Any]:
     return export_model(load_model(checkpoint), out)
 
 
-def _check(model: MatchRCNN) -> None:
-    if model.config.neck != "fpn" or model.heads.mask is None:
-        raise ConfigError(f"only detectors with a pyramid and masks go into bundles, not {model.config.backbone}")
-    if model.config.names != TYPES:
+def check_detector(config: ModelConfig) -> None:
+    """Refuse a detector that cannot stand in a bundle.
+
+    Raises:
+        ConfigError: it has no pyramid, no masks, or classes that are not the types.
+    """
+    if config.neck != "fpn" or not config.masks:
+        raise ConfigError(f"only detectors with a pyramid and masks go into bundles, not {config.backbone}")
+    if config.names != TYPES:
         raise ConfigError(
-            f"this detector finds {', '.join(model.config.names)[:80]}; a bundle's finds types: train it with"
+            f"this detector finds {', '.join(config.names)[:80]}; a bundle's finds types: train it with"
             ' data.labels = "types"'
         )
 
 
-def _section(model: MatchRCNN) -> dict[str, Any]:
-    config = model.config
-    return {
-        "file": DETECTOR_FILE,
-        "mask_file": MASK_FILE,
-        "types": list(TYPES),
-        "input": {
-            "short_side": SHORT_SIDE,
-            "max_side": MAX_SIDE,
-            "stride": 32,
-            "colour": "BGR",
-            "mean": list(config.mean),
-            "std": list(config.std),
-        },
-        "mask_size": 2 * config.mask_cells,
-        "score_threshold": 0.5,
-        "nms_iou": config.nms_iou,
-        "measured": {},
-    }
+def section_of(config: ModelConfig, files: dict[str, str], more: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What a card says of a detector in these files; see `training.card_sections.detector_section`."""
+    normalisation, masks = (config.mean, config.std), 2 * config.mask_cells
+    return detector_section(files, (SHORT_SIDE, MAX_SIDE), normalisation, masks, _SCORE, config.nms_iou, more)

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from matcher.bundle import write_card
 from matcher.errors import ConfigError
 from matcher.runtime.program import SUFFIX
-from matcher.taxonomy import TYPES
+from training.card_sections import classifier_section, embedder_section
 from training.classifier.config import TypesConfig
 from training.classifier.model import TypeClassifier, TypeProbabilities
 from training.embedder.model import Embedder, EmbedderModelConfig
 from training.export_bundle import LICENCE, ORIGIN, load_embedder, load_types
 from training.match_rcnn.config import ModelConfig
-from training.match_rcnn.export import MAX_SIDE, SHORT_SIDE
+from training.match_rcnn.export import check_detector, section_of
 from training.match_rcnn.files import load_model
 from training.match_rcnn.model import MatchRCNN
 from training.measure import read_figures
@@ -90,10 +90,7 @@ def write_bundle(models: Models, out: Path, name: str, version: str = "1", preci
 def _check(config: ModelConfig, precision: str) -> None:
     if precision not in PRECISIONS:
         raise ConfigError(f"no precision is called {precision!r}; choose one of {', '.join(PRECISIONS)}")
-    if config.neck != "fpn" or not config.masks:
-        raise ConfigError(f"only detectors with a pyramid and masks go into bundles, not {config.backbone}")
-    if config.names != TYPES:
-        raise ConfigError('this detector finds other classes than the types; train it with data.labels = "types"')
+    check_detector(config)
 
 
 def _detector(model: MatchRCNN, out: Path, precision: str) -> dict[str, Any]:
@@ -101,40 +98,21 @@ def _detector(model: MatchRCNN, out: Path, precision: str) -> dict[str, Any]:
     program = DetectProgram(model, PRECISIONS[precision])
     image = torch.zeros(_EXAMPLE, dtype=torch.uint8)
     write_program(program, {"image": image}, {"image": (0, 1, 2)}, OUTPUTS, out / file)
-    return {
-        "file": file,
-        "types": list(TYPES),
-        "precision": precision,
-        "backbone": config.backbone,
-        "input": {
-            "short_side": SHORT_SIDE,
-            "max_side": MAX_SIDE,
-            "stride": 32,
-            "colour": "BGR",
-            "mean": list(config.mean),
-            "std": list(config.std),
-        },
-        "mask_size": 2 * config.mask_cells,
-        "score_threshold": 0.5,
-        "nms_iou": config.nms_iou,
-        "measured": {},
-    }
+    return section_of(config, {"file": file}, {"precision": precision, "backbone": config.backbone})
 
 
 def _classifier(models: Models, out: Path) -> dict[str, Any]:
     file, config = f"classifier{SUFFIX}", models.types_config
     inputs = {"crops": _crops(config.size)}
     write_program(TypeProbabilities(models.types), inputs, {"crops": (0,)}, ("probs",), out / file)
-    size = {"size": config.size, "margin": config.margin, "colour": "BGR"}
-    return {"file": file, "types": list(TYPES), "weight": config.weight, "input": size}
+    return classifier_section(file, config)
 
 
 def _embedder(model: Embedder, out: Path) -> dict[str, Any]:
     file, config = f"embedder{SUFFIX}", model.config
     inputs = {"crops": _crops(config.size), "masks": torch.ones(3, config.size, config.size)}
     write_program(model, inputs, {"crops": (0,), "masks": (0,)}, ("embedding",), out / file)
-    size = {"size": config.size, "margin": config.margin, "colour": "BGR", "mask": True, "refine": config.refine}
-    return {"file": file, "dimension": config.dimension, "input": size}
+    return embedder_section(file, config)
 
 
 def _crops(size: int) -> Tensor:
