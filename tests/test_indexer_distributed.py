@@ -43,10 +43,14 @@ LIMITS = FetchOptions(allow_private=True, attempts=1)
 # The command as it is installed, wherever the tests are started.
 MAIN = """
 import sys
+from importlib import metadata
 from importlib.metadata import EntryPoint
 from unittest.mock import patch
 ours = EntryPoint("index", "indexer.cli:index", "asworn.commands")
-with patch("importlib.metadata.entry_points", lambda **_: [ours]):
+theirs = metadata.entry_points  # other packages look for plug-ins of their own while the command runs
+def plugins(**asked):
+    return [ours] if asked.get("group") == "asworn.commands" else theirs(**asked)
+with patch("importlib.metadata.entry_points", plugins):
     from matcher.cli.main import main
     sys.exit(main())
 """
