@@ -54,7 +54,8 @@ class HeldOut:
             checkpoint: its file.
         """
         key = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-        return described(name, key, describe_with(model), model.config.size, model.config.margin)
+        describe = describe_with(model, getattr(model.config, "refine", False))  # older ones know of no such thing
+        return described(name, key, describe, model.config.size, model.config.margin)
 
     def vectors(self, entrant: Entrant) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Queries (Q, D) and gallery (G, D): the products, then the distractors."""

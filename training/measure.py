@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from matcher.outline import refined
 from matcher.taxonomy import TYPES
 from training.classifier.config import TypesConfig
 from training.classifier.evaluate import SCORED, predict, score
@@ -42,12 +41,9 @@ def measure_embedder(
     model: Embedder, garments: Garments, config: EmbedderConfig, distractors: int | None = None
 ) -> dict[str, Any]:
     """Recalls of the embedder and of both baselines, and the thresholds of the tiers."""
-    shown = show(garments, model.config.size, model.config.margin, distractors)
-    if model.config.refine:
-        shown = tuple(replace(part, masks=refined(part.crops, part.masks)) for part in shown)
-    queries, gallery = shown
+    queries, gallery = show(garments, model.config.size, model.config.margin, distractors)
     describers = {
-        "embedder": describe_with(model),
+        "embedder": describe_with(model, model.config.refine),
         "hsv_histogram": hsv_histogram,
         "imagenet_trunk": describe_with(ImageNetTrunk(config.weights)),
     }

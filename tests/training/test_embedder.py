@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from matcher.outline import refined
 from training.data.garment_crops import FLAT, TRAIN, TRYON, VALIDATION, WORN, Garments, GarmentStore
 from training.embedder import train as training
-from training.embedder.baselines import hsv_histogram
+from training.embedder.baselines import describe_with, hsv_histogram
 from training.embedder.calibration import best_answers, calibrate, threshold_for
 from training.embedder.collapse import CollapseLimits, CollapseMonitor, spread_of
 from training.embedder.colourway import dyed
@@ -279,3 +280,18 @@ def test_the_exported_embedder_agrees_with_torch_for_any_number_of_rows(model: E
         got = session.run(crops=crops.numpy(), masks=masks.numpy())["embedding"]
         assert got.shape == (rows, section["dimension"]) and got.dtype == np.float32
         assert np.abs(got - expected).max() < 5e-3
+
+
+def test_masks_are_refined_for_the_embedder_that_asks_for_it_and_for_no_other() -> None:
+    crops = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    crops[:, 16:48, 16:48] = 200
+    masks = np.zeros((2, 64, 64), np.float32)
+    masks[:, 14:46, 14:46] = 1
+
+    class Masks(torch.nn.Module):
+        def forward(self, crops: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+            return masks
+
+    assert np.array_equal(describe_with(Masks())(crops, masks), masks)
+    made = describe_with(Masks(), refine=True)(crops, masks)
+    assert np.array_equal(made, refined(crops, masks)) and not np.array_equal(made, masks)

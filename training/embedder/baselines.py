@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from matcher.outline import refined
 from training.embedder.histogram import hsv_histogram as hsv_histogram
 from training.embedder.pooling import masked_mean, resize_mask, tint_ground
 from training.trunk import CropTrunk, Normalise
@@ -36,12 +37,13 @@ class ImageNetTrunk(nn.Module):
         return nn.functional.normalize(masked_mean(last, resize_mask(weights, last)), dim=1)
 
 
-def describe_with(module: nn.Module) -> Describe:
-    """Use a torch module that takes crops and masks as a `Describe`."""
+def describe_with(module: nn.Module, refine: bool = False) -> Describe:
+    """Use a torch module that takes crops and masks as a `Describe`; `refine` the masks first, as its bundle would."""
     module.eval()
 
     @torch.no_grad()
     def describe(crops: NDArray[np.uint8], masks: NDArray[np.float32]) -> NDArray[np.float32]:
+        masks = refined(crops, masks) if refine else masks
         parts = [
             module(torch.from_numpy(crops[at : at + _BATCH]), torch.from_numpy(masks[at : at + _BATCH]))
             for at in range(0, len(crops), _BATCH)
