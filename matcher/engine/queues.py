@@ -11,8 +11,10 @@ from typing import Generic, TypeVar
 
 from matcher.sinks.base import Sink
 from matcher.types import Frame, Garments
+from matcher.video.health import Health, SeesHealth
 
 T = TypeVar("T")
+Result = tuple[Frame, Garments] | Health
 _POLL_S = 0.1
 
 
@@ -73,9 +75,9 @@ class Latest(Generic[T]):
         dropped: items that nobody took in time.
     """
 
-    def __init__(self, items: Iterable[T], most: int) -> None:
-        """Keep `most` items at most."""
-        self._items, self._most = items, max(most, 1)
+    def __init__(self, items: Iterable[T], most: int, counted: Callable[[T], bool] = lambda item: True) -> None:
+        """Keep `most` items at most of those that are `counted`; others, few and small, are never dropped."""
+        self._items, self._most, self._counted = items, max(most, 1), counted
         self._waiting: deque[tuple[T, float]] = deque()
         self._changed = threading.Condition()
         self._ended = self._poked = False
@@ -133,12 +135,17 @@ class Latest(Generic[T]):
         with self._changed:
             if self._ended:
                 return False
-            if len(self._waiting) >= self._most:
-                self._waiting.popleft()
-                self.dropped += 1
+            if self._counted(item):
+                self._make_room()
             self._waiting.append((item, perf_counter()))
             self._changed.notify()
         return True
+
+    def _make_room(self) -> None:
+        places = [i for i, (item, _) in enumerate(self._waiting) if self._counted(item)]
+        if len(places) >= self._most:
+            del self._waiting[places[0]]
+            self.dropped += 1
 
 
 class Writer:
@@ -147,7 +154,7 @@ class Writer:
     def __init__(self, sinks: Sequence[Sink], ahead: int, failed: Callable[[], None] | None = None) -> None:
         """Let `ahead` results wait at most; `failed` is called in the thread when a sink raised."""
         self._sinks, self._failed = sinks, failed
-        self._queue: Queue[tuple[Frame, Garments]] = Queue(max(ahead, 1))
+        self._queue: Queue[Result] = Queue(max(ahead, 1))
         self._done, self._stop = threading.Event(), threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="asworn-write", daemon=True)
@@ -160,8 +167,8 @@ class Writer:
         self._stop.set()
         self._thread.join()
 
-    def put(self, result: tuple[Frame, Garments]) -> None:
-        """Hand over one result; waits while the sinks are behind."""
+    def put(self, result: Result) -> None:
+        """Hand over one result, or how its source does now; waits while the sinks are behind."""
         while self._error is None:
             try:
                 return self._queue.put(result, timeout=_POLL_S)
@@ -180,14 +187,20 @@ class Writer:
         try:
             while not self._stop.is_set():
                 try:
-                    frame, garments = self._queue.get(timeout=_POLL_S)
+                    result = self._queue.get(timeout=_POLL_S)
                 except Empty:
                     if self._done.is_set():
                         return
                     continue
-                for sink in self._sinks:
-                    sink.write(frame, garments)
+                self._tell(result)
         except BaseException as error:  # raised again in the thread that puts
             self._error = error
             if self._failed is not None:
                 self._failed()
+
+    def _tell(self, result: Result) -> None:
+        for sink in self._sinks:
+            if not isinstance(result, Health):
+                sink.write(*result)
+            elif isinstance(sink, SeesHealth):
+                sink.health(result)
