@@ -25,6 +25,9 @@ RUNTIME = [
     "httpcore>=1.0",
     "typer>=0.15",
     "rich>=13",
+    "fastapi>=0.115",
+    "uvicorn>=0.35",
+    "websockets>=14",
 ]
 TRAIN = [
     "torch>=2.4",
@@ -52,7 +55,10 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["matcher*", "indexer*", "training*", "benchmarks*", "configs*"]),
     package_data={
-        "matcher": ["bundles/*/*", "sinks/*.html", "sinks/*.css", "sinks/*.js", "wardrobe/*.toml", "py.typed"],
+        "matcher": [
+            *("bundles/*/*", "sinks/*.html", "sinks/*.css", "sinks/*.js", "wardrobe/*.toml", "py.typed"),
+            *("web/static/*", "web/templates/*", "web/*/static/*", "web/*/templates/*"),
+        ],
         "configs": ["*.toml", "taxonomies/*.toml"],
     },
     install_requires=RUNTIME,

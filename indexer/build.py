@@ -12,7 +12,6 @@ import numpy as np
 
 from indexer.describe import WHOLE, Describer, Description, problem_of
 from indexer.feeds.base import FeedContent, FeedItem, Rejected
-from indexer.fetch.fetcher import Fetcher
 from indexer.library import CatalogLibrary, Libraries
 from indexer.pictures import Loaded, Source, load_ahead
 from indexer.rejected import NAME as REJECTED
@@ -25,6 +24,7 @@ from matcher.catalog.settings import Settings
 from matcher.catalog.table import Origin
 from matcher.catalog.writer import CatalogWriter
 from matcher.errors import FeedError
+from matcher.fetch.fetcher import Fetcher
 from matcher.taxonomy import TYPES
 
 Load = Callable[[tuple[FeedItem, ...], Source], Generator[Loaded, None, None]]

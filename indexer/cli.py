@@ -13,11 +13,9 @@ import typer
 from indexer.build import BuildOptions, Load, NothingIndexed, build
 from indexer.describe import BundleDescriber, Describer
 from indexer.distributed import DistributedLoad, DistributedOptions, RemoteDescriber
+from indexer.feed_file import is_address, local_file
 from indexer.feeds.base import FeedContent, FeedOptions, Rejected
 from indexer.feeds.open import FORMATS, open_feed
-from indexer.fetch.cache import Cache, default_folder
-from indexer.fetch.feed import is_address, local_file
-from indexer.fetch.fetcher import Fetcher, FetchOptions
 from indexer.options import parse_columns, parse_currency, parse_kind, parse_settings
 from indexer.pictures import Source, load_ahead
 from indexer.show import progress, show_plan, show_rejected, show_result
@@ -25,6 +23,8 @@ from indexer.weights import BundleRecipe
 from matcher.bundle import Bundle
 from matcher.detectors.name import with_detector
 from matcher.errors import InputError
+from matcher.fetch.cache import Cache, default_folder
+from matcher.fetch.fetcher import Fetcher, FetchOptions
 from matcher.foreign import with_embedder
 from matcher.stages.models import Runtime
 

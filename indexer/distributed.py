@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from indexer.cluster import cluster, import_ray, plain_errors
 from indexer.describe import Description
 from indexer.feeds.base import FeedItem, Picture
-from indexer.fetch.fetcher import FetchOptions
 from indexer.pictures import Library, Loaded, Source
 from indexer.weights import Recipe
 from matcher.errors import CatalogError
+from matcher.fetch.fetcher import FetchOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from indexer.describe import Describer, Description, problem_of
 from indexer.feeds.base import Picture
-from indexer.fetch.cache import Cache, default_folder
-from indexer.fetch.fetcher import Fetcher, FetchOptions
 from indexer.pictures import Loaded, Raw, Source, decode, fetch, in_order, recognise
 from indexer.weights import Recipe
 from matcher import errors
 from matcher.errors import MatcherError
+from matcher.fetch.cache import Cache, default_folder
+from matcher.fetch.fetcher import Fetcher, FetchOptions
 
 TASK = pa.schema([("task", pa.int64()), ("type_hint", pa.string()), ("picture", pa.string())])
 _OUTCOME = [("content", pa.string()), ("error", pa.string()), ("stale", pa.bool_())]

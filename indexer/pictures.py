@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from indexer.describe import VERSION, Description
 from indexer.feeds.base import FeedItem, Picture
-from indexer.fetch.fetcher import Fetched, Fetcher, FetchError
-from indexer.fetch.sniff import not_a_picture
 from matcher.errors import MediaError
+from matcher.fetch.fetcher import Fetched, Fetcher, FetchError
+from matcher.fetch.sniff import not_a_picture
 from matcher.taxonomy import TYPES
 from matcher.video.image import read_image
 

@@ -14,13 +14,13 @@ import pytest
 from PIL import Image
 
 from indexer.feeds.base import FeedItem, Picture
-from indexer.fetch import addresses
-from indexer.fetch.addresses import Refused, checked, is_public
-from indexer.fetch.cache import Cache
-from indexer.fetch.fetcher import Fetched, Fetcher, FetchError, FetchOptions
-from indexer.fetch.sniff import not_a_picture
-from indexer.fetch.transport import CheckedBackend
 from indexer.pictures import Loaded, Source, load_ahead
+from matcher.fetch import addresses
+from matcher.fetch.addresses import Refused, checked, is_public
+from matcher.fetch.cache import Cache
+from matcher.fetch.fetcher import Fetched, Fetcher, FetchError, FetchOptions
+from matcher.fetch.sniff import not_a_picture
+from matcher.fetch.transport import CheckedBackend
 from matcher.types import Product
 from tests.picture_server import PictureServer, cut, dripping, endless, failing, picture, redirect, send, serving
 

@@ -23,12 +23,12 @@ from indexer.build import Tally, build
 from indexer.describe import BundleDescriber, Describer, Description
 from indexer.distributed import DistributedLoad, DistributedOptions, Plan, RemoteDescriber, Results
 from indexer.feeds.open import open_feed
-from indexer.fetch.fetcher import Fetcher, FetchOptions
 from indexer.weights import BundleRecipe
 from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
 from matcher.catalog.check import check
 from matcher.errors import BackendError, BundleError, InputError
+from matcher.fetch.fetcher import Fetcher, FetchOptions
 from matcher.stages.models import Runtime
 from tests.picture_server import picture, serving
 from tests.test_indexer_build import BOX, SIZE, Counting, write_picture

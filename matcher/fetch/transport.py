@@ -12,7 +12,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from indexer.fetch.addresses import Refused, Resolver, checked, resolve
+from matcher.fetch.addresses import Refused, Resolver, checked, resolve
 
 
 class CheckedBackend(httpcore.NetworkBackend):

@@ -16,10 +16,10 @@ from typing import TypeVar
 import httpcore
 import httpx
 
-from indexer.fetch.addresses import Refused, Resolver, resolve
-from indexer.fetch.cache import Cache, Entry
-from indexer.fetch.transport import CheckedBackend, CheckedTransport
 from matcher import __version__
+from matcher.fetch.addresses import Refused, Resolver, resolve
+from matcher.fetch.cache import Cache, Entry
+from matcher.fetch.transport import CheckedBackend, CheckedTransport
 
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = 5

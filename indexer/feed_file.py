@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from indexer.fetch.fetcher import Fetcher, FetchError
 from matcher.errors import FeedError
+from matcher.fetch.fetcher import Fetcher, FetchError
 
 MAX_BYTES = 2 << 30
 
