@@ -1,0 +1,131 @@
+"""All streams of a server: their boards by name, and how their sources do."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from matcher.errors import InputError
+from matcher.sinks.base import Products
+from matcher.web.live.board import Board, Find
+from matcher.web.live.rules import Blocklist, Links
+from matcher.web.live.settings import OverlayConfig
+
+TICK_S = 0.1
+_RECENT = 300  # results whose latency counts
+
+
+class Running(Protocol):
+    """The part of `matcher.engine.live.Live` that is shown; streams are in the order of the boards."""
+
+    def status(self) -> list[Any]:
+        """How each stream does."""
+        ...
+
+    def latencies_ms(self, number: int = 0) -> list[float]:
+        """Milliseconds from coming to result, newest last."""
+        ...
+
+
+class Hub:
+    """Makes a board for each stream and keeps them.
+
+    Attributes:
+        config: the settings.
+        blocklist: what no stream shows.
+        boards: by name, in the order in which they were added.
+        began: when the server began, seconds since the epoch.
+    """
+
+    def __init__(self, config: OverlayConfig | None = None, blocked: Path | None = None) -> None:
+        """Begin without streams.
+
+        Args:
+            config: the settings.
+            blocked: file that keeps what is blocked while it runs.
+
+        Raises:
+            ConfigError: that file cannot be understood.
+        """
+        self.config = config or OverlayConfig()
+        self.blocklist = Blocklist(self.config.block, blocked)
+        self.boards: dict[str, Board] = {}
+        self.began = time.time()
+        self._running: Running | None = None
+
+    def add(self, source: str, products: Products | None = None, find: Find = lambda product_id: None) -> Board:
+        """The board of another stream, to be used as a sink; `source` is what to name it after."""
+        config = self.config
+        name = _free_name(source, self.boards)
+        board = Board(name, config.cards, Links(config.links), self.blocklist, products, find)
+        self.boards[name] = board
+        return board
+
+    def board(self, name: str = "") -> Board:
+        """A stream's board; the first one's where no name is given.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        found = self.boards.get(name) if name else next(iter(self.boards.values()), None)
+        if found is None:
+            names = ", ".join(self.boards) or "none yet"
+            raise InputError(f"there is no stream of that name; there are: {names}")
+        return found
+
+    def watch(self, running: Running | None) -> None:
+        """Say what runs the streams, so that its figures can be shown."""
+        self._running = running
+
+    def sources(self) -> list[dict[str, Any]]:
+        """Figures of each stream: name, frames, dropped, rate, detections, latency_ms (p50, p95), ended and others."""
+        running = self._running
+        if running is None:
+            return [{"name": name} for name in self.boards]
+        pairs = zip(self.boards, running.status(), strict=False)
+        return [
+            {"name": name, **_facts(status), "latency_ms": _quantiles(running.latencies_ms(number))}
+            for number, (name, status) in enumerate(pairs)
+        ]
+
+    def block(self, kind: str, name: str, blocked: bool) -> None:
+        """Change what no stream shows; what is shown of it goes at once.
+
+        Raises:
+            InputError: kind or name cannot be, see `Blocklist.change`.
+        """
+        self.blocklist.change(kind, name, blocked)
+        for board in self.boards.values():
+            board.recheck()
+
+    async def tick(self) -> None:
+        """Let the time pass for all boards, until this is cancelled."""
+        while True:
+            for board in list(self.boards.values()):
+                board.tick()
+            await asyncio.sleep(TICK_S)
+
+
+def _free_name(source: str, taken: dict[str, Board]) -> str:
+    """A short name for addresses; nothing of it that may be secret, such as a stream's key."""
+    plain = re.sub(r"[^\w.-]+", "-", source, flags=re.ASCII).strip("-.")[:40].lower() or "stream"
+    names = [plain, *(f"{plain}-{number}" for number in range(2, len(taken) + 3))]
+    return next(name for name in names if name not in taken)
+
+
+def _facts(status: Any) -> dict[str, Any]:
+    """The fields of a status; other objects of `Running` may have more of them."""
+    return {key: value for key, value in asdict(status).items() if key != "latency_ms"}
+
+
+def _quantiles(values: list[float]) -> dict[str, float]:
+    if not values:
+        return {}
+    p50, p95 = np.percentile(values[-_RECENT:], (50, 95))
+    return {"p50": round(float(p50), 1), "p95": round(float(p95), 1)}

@@ -1,0 +1,72 @@
+"""What the overlay page is told. Messages are JSON texts; every one has the number `seq` of the state that it brings.
+
+    cards   what is shown now, complete: {"k": "cards", "epoch", "seq", "version", "state", "size", "cards": [...]}
+    boxes   where it is in one frame: {"k": "boxes", "seq", "t", "frame", "shot", "b": {card: [x, y, w, h]}}
+
+`epoch` names a run of the server, `version` grows with every change of the cards. A page that comes back names both
+that it knows, and is sent the cards only if they are others. `t` is when the frame came, in milliseconds of the
+server's clock. Boxes are shares of the picture.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2s
+from typing import Any
+
+from matcher.types import TIERS, Product
+from matcher.web.live.deck import Card
+from matcher.web.live.rules import Links
+
+_LONGEST = 160  # characters of a text on a card
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A state's number and what is sent."""
+
+    seq: int
+    text: str
+
+
+def key_of(product_id: str) -> str:
+    """A short name of a product that is safe in addresses, whatever the shop's id looks like."""
+    return blake2s(product_id.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def card_json(card: Card, links: Links, stream: str) -> dict[str, Any]:
+    """What the page shows of a card."""
+    product, link = card.product, links.link(card.product)
+    key = key_of(product.id)
+    return {
+        "id": key,
+        "title": _short(product.name),
+        "brand": _short(product.brand),
+        "shop": _short(links.shop(product)),
+        "price": price(product),
+        "type": product.type,
+        "tier": TIERS[card.tier],
+        "pinned": card.pinned,
+        "link": link,
+        "disclosure": links.disclosure(product) if link else "",
+        "photo": f"/live/photo/{stream}/{key}.jpg",
+        "qr": f"/live/qr/{stream}/{key}.svg" if link else "",
+    }
+
+
+def boxes(seq: int, t_ms: float, frame: int, shot: int, cards: Iterable[Card]) -> Message:
+    """Where the cards' garments are."""
+    places = {key_of(card.product.id): [round(v, 4) for v in card.box] for card in cards if card.box is not None}
+    told = {"k": "boxes", "seq": seq, "t": round(t_ms, 1), "frame": frame, "shot": shot, "b": places}
+    return Message(seq, json.dumps(told, separators=(",", ":")))
+
+
+def price(product: Product) -> str:
+    """The price as it is shown; "" where there is none."""
+    return "" if product.price is None else f"{product.price:,.2f} {product.currency}".strip()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
