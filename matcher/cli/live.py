@@ -30,9 +30,9 @@ from matcher.engine.schedule import Schedule
 from matcher.pipeline import Pipeline
 from matcher.sinks.jsonl import JsonlSink
 from matcher.sinks.run_json import percentiles, pipeline_record, run_record, write_run
+from matcher.video.container import is_url
 from matcher.video.open import open_video
 from matcher.video.paced import Paced
-from matcher.video.pyav import is_url
 from matcher.video.source import VideoSource
 
 REFRESH_S = 0.5

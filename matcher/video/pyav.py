@@ -6,39 +6,21 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Self
 
 import av
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from matcher.errors import MediaError
 from matcher.types import Frame
 from matcher.video.clock import Clock
-from matcher.video.hardware import check_decoder, hardware, require_decoder
+from matcher.video.container import is_url, open_container, rate_of, reason_of, source_name, video_stream
+from matcher.video.hardware import check_decoder
 from matcher.video.picture import Turns, to_bgr
 
-SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp", "rtp", "tcp")
-MAX_PIXELS = 100_000_000
-# Playlists may name further addresses: a file must not make us call the network, nor an address read our files.
-_FILE_PROTOCOLS = "file,crypto,data"
-_NET_PROTOCOLS = "http,https,httpproxy,tcp,tls,udp,rtp,rtmp,rtmps,rtsp,rtsps,srt,crypto,data,hls"
-# What FFmpeg also "plays" but nobody means by a video: text as terminal art, single pictures, scripts.
-_NOT_VIDEO = ("tty", "image2", "concat", "lavfi", "webvtt", "srt", "ass")
-_PICTURE = "_pipe"
 _DAMAGE = (av.InvalidDataError, av.PatchWelcomeError, av.UnknownError, av.BugError)  # reading may go on after these
 _BAD_IN_A_ROW = 200
-_FASTEST = 1000  # frames per second; above it the rate is the unit of time and says nothing
-# PyAV before 19 raises on tags that are no UTF-8 unless told otherwise; later ones do not know the word.
-_LENIENT = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-
-
-def is_url(source: object) -> bool:
-    """Whether the source is written as an address (scheme://...)."""
-    return isinstance(source, str) and "://" in source
 
 
 class PyAVSource:
@@ -74,17 +56,17 @@ class PyAVSource:
             MediaError: not found, no video in it, not a video, cut off, or no answer in time.
         """
         self._source, self._timeout_s, self._decoder = source, timeout_s, decode
-        self.name = _name(source)
+        self.name = source_name(source)
         self.corrupt = 0
         self.truncated = False
         self._open()
 
     def _open(self) -> None:
-        self._container = _open_container(self._source, self._timeout_s, self.name, self._decoder)
+        self._container = open_container(self._source, self._timeout_s, self.name, self._decoder)
         self._turns = Turns()
         self._closed = False
         try:
-            self._stream = _video_stream(self._container, self.name)
+            self._stream = video_stream(self._container, self.name)
             check_decoder(self._stream, self._decoder, self.name)
             self._stream.thread_type = "AUTO"
             # The first frame is decoded now: only it tells the upright size, and that the file is of use at all.
@@ -104,7 +86,7 @@ class PyAVSource:
         height, width = to_bgr(self._first, self._turns).shape[:2]
         self.size: tuple[int, int] = (width, height)
         self.time_base: Fraction = stream.time_base or Fraction(1, 90_000)
-        self.rate = _rate(stream)
+        self.rate = rate_of(stream)
         self.start: Fraction = (_stamp(self._first) or 0) * self.time_base
         self.duration_s: float | None = None
         if stream.duration:
@@ -177,7 +159,7 @@ class PyAVSource:
         """Reading failed for good: the end of a cut file, or a connection that broke."""
         self.truncated = True
         if is_url(self._source) and not isinstance(error, av.EOFError):
-            raise MediaError(f"{self.name}: the connection was lost ({_reason(error)})") from error
+            raise MediaError(f"{self.name}: the connection was lost ({reason_of(error)})") from error
 
     def close(self) -> None:
         """Let go of the file or connection; a loop that still runs over the frames ends."""
@@ -193,80 +175,5 @@ class PyAVSource:
         self.close()
 
 
-def _open_container(source: str | Path, timeout_s: float, name: str, decoder: str) -> InputContainer:
-    options: dict[str, str] = {"protocol_whitelist": _FILE_PROTOCOLS}
-    extra: dict[str, Any] = {}
-    if is_url(source):
-        scheme = urlsplit(str(source)).scheme.lower()
-        if scheme not in SCHEMES:
-            raise MediaError(f"{name}: addresses start with one of {', '.join(s + '://' for s in SCHEMES)}")
-        options = {"protocol_whitelist": _NET_PROTOCOLS}
-        extra["timeout"] = (timeout_s, timeout_s)
-    elif not Path(source).is_file():
-        kind = "is a folder, not a video" if Path(source).is_dir() else "no such file"
-        raise MediaError(f"{source}: {kind}; give the path of a video")
-    extra |= {"options": options, **_LENIENT}
-    try:
-        return av.open(str(source), "r", **extra, **hardware(decoder))
-    except (av.FFmpegError, OSError, ValueError, NotImplementedError) as error:
-        require_decoder(decoder, str(source), extra, name)
-        raise MediaError(f"{name}: {_why_not(source, error)}") from error
-
-
-def _video_stream(container: InputContainer, name: str) -> VideoStream:
-    kind = container.format.name
-    if kind.endswith(_PICTURE) or kind in _NOT_VIDEO:
-        what = "a picture" if kind.endswith(_PICTURE) or kind == "image2" else "not a video"
-        raise MediaError(f"{name} is {what}; give a video such as MP4, MKV or WebM")
-    real = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-    if not real:
-        raise MediaError(f"{name} has no video stream (only {_kinds(container)})")
-    best = container.streams.best("video")
-    stream = best if best in real else real[0]
-    if stream.codec_context is None:
-        raise MediaError(f"{name}: its video codec cannot be decoded here")
-    if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
-        raise MediaError(f"{name}: frames of {stream.codec_context.width}x{stream.codec_context.height} are too large")
-    return stream
-
-
 def _stamp(picture: VideoFrame) -> int | None:
     return picture.pts if picture.pts is not None else picture.dts
-
-
-def _rate(stream: VideoStream) -> Fraction:
-    """Frames per second: the average, or the guess where it is near (a short file's average is off)."""
-    known = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-    rates = [Fraction(rate) for rate in known if rate and 0 < rate <= _FASTEST]
-    if not rates:
-        return Fraction(25)
-    return next((rate for rate in rates[1:] if abs(rate - rates[0]) < rates[0] / 50), rates[0])
-
-
-def _kinds(container: InputContainer) -> str:
-    return ", ".join(sorted({s.type for s in container.streams if s.type != "video"})) or "nothing"
-
-
-def _name(source: str | Path) -> str:
-    if not is_url(source):
-        return Path(source).name
-    parts = urlsplit(str(source))  # the query may hold keys, the front a password: keep them out of reports
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _why_not(source: str | Path, error: Exception) -> str:
-    if is_url(source):
-        return f"cannot be opened ({_reason(error)}); check the address and that it can be reached"
-    if not isinstance(error, av.InvalidDataError):
-        return f"cannot be opened ({_reason(error)})"
-    with open(source, "rb") as file:
-        head = file.read(12)
-    if not head:
-        return "the file is empty"
-    if head[4:8] == b"ftyp":
-        return "the file is cut off (its index is missing); download or export it again"
-    return "not a video that can be read here; give MP4, MKV, WebM or the like"
