@@ -143,6 +143,22 @@ class EngineConfig:
 
 
 @dataclass(frozen=True)
+class SourceConfig:
+    """Live sources that stop: all in seconds."""
+
+    hold_s: float = 0.5  # without a frame for so long, the last result is held
+    clear_s: float = 1.5  # and after so long again it is cleared
+    silence_s: float = 4.0  # a connection that gives no picture for so long is given up
+    timeout_s: float = 10.0  # for the answer of an address, and for each read
+    retry_s: float = 0.25  # before it is opened again; twice as long after each failure
+    retry_most_s: float = 1.0  # but no longer than this
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        _at_least(0.05, **dataclasses.asdict(self))
+
+
+@dataclass(frozen=True)
 class PipelineConfig:
     """All settings of a pipeline; see configs/file.toml."""
 
@@ -162,6 +178,7 @@ class PipelineConfig:
     lookup: LookupConfig = field(default_factory=LookupConfig)
     settle: SettleConfig = field(default_factory=SettleConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
+    source: SourceConfig = field(default_factory=SourceConfig)
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""

@@ -131,6 +131,8 @@ def source_name(source: str | Path) -> str:
 
 def reason_of(error: Exception) -> str:
     """What FFmpeg says went wrong."""
+    if isinstance(error, av.ExitError):  # the time given to PyAV was over
+        return "no answer in time"
     return getattr(error, "strerror", None) or str(error)
 
 
