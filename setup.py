@@ -57,6 +57,7 @@ setup(
     package_data={
         "matcher": [
             *("bundles/*/*", "sinks/*.html", "sinks/*.css", "sinks/*.js", "wardrobe/*.toml", "py.typed"),
+            "attributes/*.npz",
             *("web/static/*", "web/templates/*", "web/*/static/*", "web/*/templates/*"),
         ],
         "configs": ["*.toml", "taxonomies/*.toml"],

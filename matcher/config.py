@@ -173,6 +173,7 @@ class PipelineConfig:
     # time than one after the other on both; a live stream, where each frame is awaited, wants 1.
     frames_at_once: int = 1
     classify: bool = True
+    attributes: bool = True  # colours, pattern and cut of each garment; needs masks
     detect: DetectConfig = field(default_factory=DetectConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
     lookup: LookupConfig = field(default_factory=LookupConfig)

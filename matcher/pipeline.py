@@ -1,4 +1,4 @@
-"""The per-frame pipeline: detect -> track -> mask -> classify -> embed -> fuse -> look up -> settle.
+"""The per-frame pipeline: detect -> track -> mask -> classify -> look -> embed -> fuse -> look up -> settle.
 
 This is the only file that knows all stages and their order.
 """
@@ -28,6 +28,7 @@ from matcher.stages.detect import Detector, Proposals
 from matcher.stages.embed import Embedder
 from matcher.stages.flow import Flow
 from matcher.stages.fuse import Fuse
+from matcher.stages.look import Look, with_looks
 from matcher.stages.lookup import Lookup
 from matcher.stages.models import Runtime
 from matcher.stages.settle import Settle, settle_single
@@ -75,6 +76,7 @@ class Pipeline:
         self._only_due = self.config.detect.mask_rows == "due"
         classify = self.config.classify and "classifier" in self.bundle.card["models"]
         self.classifier = Classifier(self.bundle, runtime) if classify else None
+        self._looks = self.config.attributes and self.config.detect.masks
         self.lookup: Lookup | None = None
         if catalog is not None:
             self._load_matching(catalog, runtime)
@@ -128,6 +130,9 @@ class Pipeline:
             with measure("classify"):
                 probs = self.classifier.probs(frame, garments.xyxy[garments.due])
                 garments = self.tracker.learn(garments, probs, self.classifier.weight)
+        if self.look is not None:
+            with measure("look"):
+                garments = self.look(frame, garments)
         self._last = self._match(frame, garments) if self.lookup is not None else without_products(garments)
         return self._last
 
@@ -143,6 +148,8 @@ class Pipeline:
         garments = self.detector(image)
         if self.classifier is not None:
             garments = self.classifier(image, garments)
+        if self._looks:
+            garments = with_looks(image, garments)
         if self.lookup is None:
             return without_products(garments)
         garments = self.lookup(self.embedder(image, garments))
@@ -212,6 +219,7 @@ class Pipeline:
         self._cuts, self._flow = CutDetector(self.config.track.cut_threshold), Flow()
         self._last, self._seen_s = Garments.empty(), -np.inf
         self.tracker = Tracker(self.config.track, self.detector.threshold)
+        self.look = Look(self.config.settle.expire_s) if self._looks else None
         if self.lookup is not None:
             self.fuse = Fuse(self.config.settle)
             self.settle = Settle(Thresholds.of(self.bundle, self.config.settle, fused=True), self.config.settle)
@@ -236,8 +244,9 @@ class Pipeline:
         self._flow.reset()
         self._last, self._seen_s = Garments.empty(), -np.inf
 
-    def _stateful(self) -> list[Tracker | Fuse | Settle]:
-        return [self.tracker] if self.lookup is None else [self.tracker, self.fuse, self.settle]
+    def _stateful(self) -> list[Tracker | Look | Fuse | Settle]:
+        matching = [] if self.lookup is None else [self.fuse, self.settle]
+        return [self.tracker, *([] if self.look is None else [self.look]), *matching]
 
 
 def open_bundle(config: PipelineConfig) -> Bundle:

@@ -98,6 +98,7 @@ _COLUMNS: dict[str, tuple[str, tuple[int | None, ...], Any]] = {
     "product_row": ("look up", (None,), np.int64),
     "match_score": ("look up", (None,), np.float32),
     "tier": ("settle", (), np.int64),
+    "look": ("look (with masks on)", (None,), np.float32),
 }
 
 
@@ -117,6 +118,7 @@ class Garments:
         product_row: (N, K) int64 rows of the catalogue, best first; -1 = none.
         match_score: (N, K) float32 similarity of those products; -1 where there is none.
         tier: (N,) int64, 0 none, 1 similar, 2 exact.
+        look: (N, L) float32, colours, pattern and cut as `attributes.describe` counts them; zeros = not known yet.
 
     Indexing with a boolean mask, a slice or integers filters all columns. Instances are not changed in place:
     `with_columns` returns a new one. Iterating gives `Garments` of one row each, for which `type_name` and

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from matcher.attributes.describe import Attributes, keywords
 from matcher.errors import InputError
 from matcher.files import PartFile
 from matcher.sinks.base import Closing, Products
@@ -20,7 +21,8 @@ class JsonlSink(Closing):
     `detected` is false where the boxes were carried on from the frame before. `box` is [x0, y0, x1, y1] in source
     pixels, `time` seconds, scores 0..1, `track` null before the tracker knows the garment, `tier` exact, similar or
     none, `products` [{"id", "score"}] best first: the first one is what the tier speaks of, and with tier none they
-    are mere candidates. Columns whose stage has not run are null or empty.
+    are mere candidates. Columns whose stage has not run are null or empty. With attributes on there are also "colours"
+    (names, the most of it first), "pattern", "sleeves" and "length" where they can be told, and "keywords".
     """
 
     def __init__(self, path: str | Path, products: Products | None = None) -> None:
@@ -68,7 +70,7 @@ def garment_record(garment: Garments, products: Products | None = None) -> dict[
     """The JSON object of one garment, a `Garments` of length 1."""
     track = int(garment.track_id[0]) if garment.has("track_id") else -1
     typed = garment.has("type_probs")
-    return {
+    record = {
         "box": [_number(v, 1) for v in garment.xyxy[0]],
         "score": _number(garment.score[0], 4),
         "type": garment.type_names[0] if typed else None,
@@ -77,6 +79,15 @@ def garment_record(garment: Garments, products: Products | None = None) -> dict[
         "tier": TIERS[int(garment.tier[0])] if garment.has("tier") else None,
         "products": _matches(garment, products),
     }
+    return {**record, **look_record(garment)} if garment.has("look") else record
+
+
+def look_record(garment: Garments) -> dict[str, Any]:
+    """What a garment, a `Garments` of length 1 with the column `look`, looks like: names only where they are known."""
+    found = Attributes.of(garment.look[0])
+    named = {name: getattr(found, name) for name in ("pattern", "sleeves", "length") if getattr(found, name)}
+    words = keywords(garment.type_name if garment.has("type_probs") else "", found)
+    return {"colours": list(found.colours), **named, "keywords": words}
 
 
 def _matches(garment: Garments, products: Products | None) -> list[dict[str, Any]]:

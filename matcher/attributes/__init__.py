@@ -1,0 +1,1 @@
+"""What a garment looks like, in words: colours, pattern, length, sleeves."""

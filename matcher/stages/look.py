@@ -1,0 +1,73 @@
+"""Looks: the colours, the pattern and the cut of each garment, averaged over its track."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.attributes.describe import LOOK, measure
+from matcher.boxes import crop_square, mask_on_crop
+from matcher.stages.models import image_of
+from matcher.stages.per_track import PerTrack
+from matcher.types import Frame, Garments
+
+CROP = 128  # pixels
+VIEWS = 6  # of a track that are measured; more change the words hardly ever
+
+
+class Seen:
+    """What was measured of one track."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.total = np.zeros(LOOK, np.float32)
+        self.weight = 0.0
+        self.views = 0
+
+    def add(self, look: NDArray[np.float32], quality: float) -> None:
+        """Take one view (LOOK,)."""
+        self.total += look * max(quality, 1e-3)
+        self.weight += max(quality, 1e-3)
+        self.views += 1
+
+    @property
+    def mean(self) -> NDArray[np.float32]:
+        """(LOOK,) weighted by quality."""
+        return self.total / max(self.weight, 1e-9)
+
+
+class Look(PerTrack[Seen]):
+    """Measures the rows that are due, a few times for each track, and writes each track's mean to all its rows."""
+
+    def __init__(self, expire_s: float = 5.0) -> None:
+        """Forget a track that is not seen for `expire_s` seconds."""
+        super().__init__(Seen, expire_s)
+
+    def __call__(self, frame: Frame, garments: Garments) -> Garments:
+        """Fill `look`.
+
+        Args:
+            frame: the picture and its time.
+            garments: needs track_id, quality, due, type_probs and, for the rows that are due, mask.
+        """
+        look = np.zeros((len(garments), LOOK), np.float32)
+        for row, number in enumerate(garments.track_id):
+            seen = self._of(int(number), frame.time)
+            if garments.due[row] and seen.views < VIEWS:
+                seen.add(look_of(frame.image, garments[row]), float(garments.quality[row]))
+            look[row] = seen.mean
+        self._expire(frame.time)
+        return garments.with_columns(look=look)
+
+
+def look_of(image: NDArray[np.uint8], garment: Garments) -> NDArray[np.float32]:
+    """The look (LOOK,) of one garment of a picture (H, W, 3) uint8 BGR; `garment` is of length 1 and has a mask."""
+    box = garment.xyxy[0]
+    crop = crop_square(image, box, CROP, 0.0)
+    return measure(crop, mask_on_crop(garment.mask[0], box, CROP, 0.0), garment.type_name)
+
+
+def with_looks(frame: Frame | NDArray[np.uint8], garments: Garments) -> Garments:
+    """Fill `look` of the garments of a single picture; they need mask and type_probs."""
+    looks = [look_of(image_of(frame), one) for one in garments]
+    return garments.with_columns(look=np.array(looks, np.float32).reshape(-1, LOOK))

@@ -1,0 +1,1 @@
+"""Fits the small linear models behind the attributes of garments (`matcher.attributes`), and measures them."""
