@@ -140,6 +140,8 @@ def _why_not(source: str | Path, error: Exception) -> str:
     if is_camera(source):
         return f"cannot be opened ({reason_of(error)}); check that it is there and no other program uses it"
     if is_url(source):
+        if isinstance(error, av.PermissionError):  # what servers of RTMP say of a name that they do not know
+            return "nothing is published there, or it may not be read"
         return f"cannot be opened ({reason_of(error)}); check the address and that it can be reached"
     if not isinstance(error, av.InvalidDataError):
         return f"cannot be opened ({reason_of(error)})"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from time import monotonic
@@ -17,25 +16,14 @@ from matcher.video.connection import Connection
 from matcher.video.container import check_source, is_url, source_name
 from matcher.video.health import Health, Notice, State
 from matcher.video.open import open_video
+from matcher.video.retry import Retry
 from matcher.video.sound import Sound
 from matcher.video.timeline import Timeline
 
 USUAL = ((1280, 720), Fraction(30))  # of a source that is not open yet
 _SLOW_FRAMES = 3  # a source of few frames a second is not held between two of them
+_LEAVE_S = 1.0  # at the end, for threads that are still at work
 _HANGING = 8  # connections whose threads do not come back; then no more are opened until one does
-
-
-@dataclass
-class _Retry:
-    """When to try again: soon at first, then less often; never all sources at the same moment."""
-
-    config: SourceConfig
-    wait_s: float = 0.0
-
-    def next(self) -> float:
-        """Seconds from now."""
-        self.wait_s = min(max(2 * self.wait_s, self.config.retry_s), self.config.retry_most_s)
-        return self.wait_s * random.uniform(0.7, 1.3)
 
 
 class LiveSource:
@@ -110,7 +98,7 @@ class LiveSource:
                 if self._connection is not None and self._over(self._connection):
                     return
         finally:
-            self._leave(wait_s=1.0)
+            self._leave_all()
 
     def _round(self, watch: _Watch) -> Iterator[Frame | Notice]:
         """What comes next, or what its not coming means."""
@@ -178,14 +166,20 @@ class LiveSource:
         """Whether a recording has come to its end."""
         return connection.ended and connection.finite and not connection.reason and not connection.frames
 
-    def _leave(self, wait_s: float = 0.0) -> None:
+    def _leave(self) -> None:
         """Have no connection; one that hangs is remembered."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.give_up(wait_s)
+            connection.give_up()
+            self._left.append(connection)
             for name in self._counted:
                 self._counted[name] += getattr(connection, name)
-            self._left = [one for one in (*self._left, connection) if one.alive]
+
+    def _leave_all(self) -> None:
+        self._leave()
+        end = monotonic() + _LEAVE_S
+        for one in self._left:
+            one.give_up(max(end - monotonic(), 0))
 
     def _may_hang(self) -> bool:
         self._left = [one for one in self._left if one.alive]
@@ -208,7 +202,7 @@ class _Watch:
     """What time has come: to hold, to clear, to give a connection up, to open another."""
 
     def __init__(self, config: SourceConfig) -> None:
-        self._config, self._retry = config, _Retry(config)
+        self._config, self._retry = config, Retry(config.retry_s, config.retry_most_s)
         self._frame_s: float | None = None  # when the last frame came
         self._opened_s: float | None = None
         self._open_at, self._hold_s = 0.0, config.hold_s
@@ -232,7 +226,7 @@ class _Watch:
         self._frame_s = monotonic()
         self._hold_s = max(self._config.hold_s, _SLOW_FRAMES / float(rate))
         self._shown_here = self._ever = True
-        self._retry.wait_s = 0.0
+        self._retry.worked()
         return State.LIVE
 
     def without(self, state: State) -> State:

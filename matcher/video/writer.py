@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -61,7 +61,7 @@ class VideoWriter:
         except (av.FFmpegError, OSError) as error:
             raise InputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
         try:
-            self._stream = _add_stream(self._container, size, rate, time_base)
+            self._stream = add_video_stream(self._container, size, rate, time_base)
         except BaseException:
             self.close(ok=False)
             raise
@@ -86,7 +86,7 @@ class VideoWriter:
         if pts <= self._last or self._container is None:
             raise ValueError(f"{self.path}: frames must come in the order of their times, before closing")
         self._last = pts
-        for packet in self._encode(_picture(image, self.size, pts, unit)):
+        for packet in self._encode(to_picture(image, self.size, pts, unit)):
             self._container.mux(packet)
 
     def close(self, ok: bool = True) -> None:
@@ -125,11 +125,29 @@ class VideoWriter:
         self.close(ok=kind is None)
 
 
-def _add_stream(container: OutputContainer, size: tuple[int, int], rate: Fraction, time_base: Fraction) -> VideoStream:
+def add_video_stream(
+    container: OutputContainer,
+    size: tuple[int, int],
+    rate: Fraction,
+    time_base: Fraction,
+    options: Mapping[str, Mapping[str, str]] = _OPTIONS,
+) -> VideoStream:
+    """Add a stream of H.264 where this build has an encoder for it, else of MPEG-4.
+
+    Args:
+        container: open for writing, nothing written yet.
+        size: (width, height) of the pictures; odd sides are padded.
+        rate: about how many a second.
+        time_base: seconds per unit of their stamps; the encoder may take another.
+        options: of each encoder.
+
+    Raises:
+        MediaError: there is no encoder.
+    """
     codec = next((name for name in _CODECS if name in av.codecs_available), None)
     if codec is None:
         raise MediaError("this build of PyAV has no encoder for H.264 or MPEG-4; install the PyAV wheel")
-    stream = container.add_stream(codec, rate=rate.limit_denominator(60_000), options=_OPTIONS[codec])
+    stream = container.add_stream(codec, rate=rate.limit_denominator(60_000), options=dict(options[codec]))
     stream.width, stream.height = (side + side % 2 for side in size)
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
@@ -140,7 +158,8 @@ def _add_stream(container: OutputContainer, size: tuple[int, int], rate: Fractio
     return stream
 
 
-def _picture(image: NDArray[np.uint8], size: tuple[int, int], pts: int, time_base: Fraction) -> VideoFrame:
+def to_picture(image: NDArray[np.uint8], size: tuple[int, int], pts: int, time_base: Fraction) -> VideoFrame:
+    """What an encoder takes: an image (H, W, 3) uint8 BGR, scaled to `size` and padded to even sides."""
     if (image.shape[1], image.shape[0]) != size:
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     odd_w, odd_h = size[0] % 2, size[1] % 2
