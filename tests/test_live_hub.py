@@ -12,6 +12,7 @@ import pytest
 
 from matcher.errors import ConfigError, InputError
 from matcher.types import EXACT, NONE, SIMILAR, Frame, Garments, Product
+from matcher.video.health import CLEARED, Health, State
 from matcher.web.live.board import Board
 from matcher.web.live.hub import Hub
 from matcher.web.live.message import key_of
@@ -133,11 +134,22 @@ def test_a_lost_source_holds_its_cards_for_a_moment_and_then_clears_them(stream:
     stream.play(4, (1, 0, EXACT))
     held = stream.idle(CONFIG.hold_s - 0.15)
     assert all(ids == ["p0"] for ids in held)
-    assert stream.idle(0.3)[-1] == [] and stream.board.state in ("on", "lost")
+    assert stream.idle(0.3)[-1] == [] and stream.board.state in ("live", "lost")
     stream.idle(2)
     assert stream.board.state == "lost" and last_cards(stream)["state"] == "lost"
     stream.play(1, (2, 0, EXACT))
-    assert stream.ids() == ["p0"] and stream.board.state == "on"
+    assert stream.ids() == ["p0"] and stream.board.state == "live"
+
+
+@pytest.mark.parametrize("state", CLEARED)
+def test_what_the_source_says_of_itself_clears_at_once(stream: Stream, state: State) -> None:
+    stream.play(4, (1, 0, EXACT))
+    stream.board.health(Health(State.HELD, "no picture"))
+    assert stream.ids() == ["p0"] and stream.board.state == "held"
+    stream.board.health(Health(state, "gone"))
+    assert stream.ids() == [] and last_cards(stream)["state"] == state
+    stream.board.health(Health())
+    assert stream.play(CONFIG.appear_s - 2 * STEP, (1, 0, EXACT))[-1] == [], "believed anew"
 
 
 def last_cards(stream: Stream) -> dict:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from matcher.types import Frame
+from matcher.video.health import Notice
 
 _KEPT = 256  # frames under way between source and sink
 
@@ -42,10 +43,11 @@ class Watched:
         """Use `Arrivals.watch`."""
         self._source, self._arrivals = source, arrivals
 
-    def __iter__(self) -> Iterator[Frame]:
-        for frame in self._source:
-            self._arrivals.note(frame)
-            yield frame
+    def __iter__(self) -> Iterator[Frame | Notice]:
+        for item in self._source:
+            if isinstance(item, Frame):  # and no notice of how the source does
+                self._arrivals.note(item)
+            yield item
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)

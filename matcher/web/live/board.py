@@ -11,6 +11,7 @@ from typing import Any
 from matcher.errors import InputError
 from matcher.sinks.base import Closing, Products
 from matcher.types import NONE, Frame, Garments, Product
+from matcher.video.health import CLEARED, Health, State
 from matcher.web.live.arrivals import Arrivals
 from matcher.web.live.claims import Claims, Seen
 from matcher.web.live.deck import Card, Deck
@@ -46,6 +47,7 @@ class Board(Closing):
         products: Products | None = None,
         find: Find = lambda product_id: None,
         clock: Callable[[], float] = time.monotonic,
+        mark: Callable[[Frame], int] = lambda frame: frame.index,
     ) -> None:
         """Begin without cards.
 
@@ -57,16 +59,18 @@ class Board(Closing):
             products: gives the listing of a catalogue row; by default the one attached to the garments.
             find: gives the listing of a product's id, for pinning what was not seen yet.
             clock: seconds, growing.
+            mark: what pages are told of a frame, so that a measurement knows it again.
         """
         self.name, self.links, self.journal = name, links or Links(), Journal()
-        self._config, self._clock = config or CardConfig(), clock
+        self._config, self._clock, self._mark = config or CardConfig(), clock, mark
         self.arrivals, self.worn = Arrivals(clock), Worn()
         self._blocklist, self._products, self._find = blocklist or Blocklist(), products, find
         self._claims, self._deck = Claims(self._config), Deck(self._config)
         self._known: OrderedDict[str, Product] = OrderedDict()
         self._hidden: set[str] = set()
         self._lock = threading.RLock()
-        self._paused = self._elsewhere = self._ended = False
+        self._paused = self._elsewhere = False
+        self._health = Health()
         self._last, self._size, self._shown, self.changes = float("-inf"), (0, 0), frozenset(), 0
         self._publish()
 
@@ -74,19 +78,27 @@ class Board(Closing):
         """Take the settled garments of the next frame."""
         now, came = self._clock(), self.arrivals.of(frame)
         with self._lock:
-            self._last, self._size, self._ended = now, frame.size, False
+            self._last, self._size = now, frame.size
             if not self._quiet:
                 self._deck.see(self._claims.see(self._seen(frame, garments), now, self._shown), now)
                 self._look(frame, garments)
-            self._publish()
+            self._publish(came)
             shot = int(garments.shot[0]) if len(garments) and garments.has("shot") else 0
-            self.journal.boxes(1e3 * came, frame.index, shot, self._deck.cards)
+            self.journal.boxes(1e3 * came, self._mark(frame), shot, self.cards())
         self.journal.tell()
 
     def close(self, ok: bool = True) -> None:
-        """The source has ended; its cards go after the time for which they are held."""
+        """The source has ended; its cards go."""
+        self.health(Health(State.ENDED))
+
+    def health(self, health: Health) -> None:
+        """Take how the source does; where it is lost, paused or ended, all cards go at once but those pinned."""
         with self._lock:
-            self._ended = True
+            self._health = health
+            if health.state in CLEARED:
+                self._claims.reset()
+                self._deck.clear()
+        self.tick()
 
     def tick(self) -> None:
         """Let cards go whose time is over; called ten times a second, frames or not."""
@@ -99,13 +111,13 @@ class Board(Closing):
     def pause(self, paused: bool) -> None:
         """Show nothing, not even what is pinned, until it is undone."""
         self._paused = paused
-        self._changed()
+        self.tick()
 
     def elsewhere(self, elsewhere: bool) -> None:
         """The same because OBS shows a scene in which there are to be no cards."""
         if elsewhere != self._elsewhere:
             self._elsewhere = elsewhere
-            self._changed()
+            self.tick()
 
     def pin(self, key: str, pinned: bool) -> None:
         """Keep a product's card whatever is seen, or let it go again.
@@ -124,7 +136,7 @@ class Board(Closing):
                 self._deck.pin(product, self._clock())
             else:
                 self._deck.unpin(product.id, self._clock())
-        self._changed()
+        self.tick()
 
     def hide(self, key: str, hidden: bool) -> None:
         """Show a product no more in this stream, until it is undone or the server ends.
@@ -139,14 +151,14 @@ class Board(Closing):
             elif len(self._hidden) < KNOWN:
                 self._hidden.add(key_of(product.id))
                 self._deck.drop([product.id])
-        self._changed()
+        self.tick()
 
     def recheck(self) -> None:
         """Take away what the blocklist forbids by now."""
         with self._lock:
             cards = [*self._deck.cards, *self._deck.waiting]
             self._deck.drop(card.product.id for card in cards if self._blocklist.blocks(card.product))
-        self._changed()
+        self.tick()
 
     def product(self, key: str) -> Product:
         """A product by its key, or by its id.
@@ -154,13 +166,16 @@ class Board(Closing):
         Raises:
             InputError: none is known.
         """
-        with self._lock:
-            found = self._known.get(key)
-        found = found or self._find(key)
+        found = self.seen(key) or self._find(key)
         if found is None:
             raise InputError("no such product was seen or is in the catalogue")
         self._remember(found)
         return found
+
+    def seen(self, key: str) -> Product | None:
+        """A product that was seen lately, by its key."""
+        with self._lock:
+            return self._known.get(key)
 
     def cards(self) -> list[Card]:
         """What is shown now; nothing while it is quiet."""
@@ -169,12 +184,11 @@ class Board(Closing):
 
     @property
     def state(self) -> str:
-        """on, paused, elsewhere (OBS shows another scene), ended, or lost (no frames come)."""
+        """One of `State`; paused also by us, "elsewhere" where OBS shows another scene, lost also without frames."""
         if self._quiet:
             return "paused" if self._paused else "elsewhere"
-        if self._ended:
-            return "ended"
-        return "lost" if self._clock() - self._last > LOST_S else "on"
+        stalled = self._health.state == State.LIVE and self._clock() - self._last > LOST_S
+        return str(State.LOST if stalled else self._health.state)
 
     def snapshot(self) -> dict[str, Any]:
         """For the dashboard: the state, what is shown, what waits for room, and what is hidden."""
@@ -188,9 +202,6 @@ class Board(Closing):
     @property
     def _quiet(self) -> bool:
         return self._paused or self._elsewhere
-
-    def _changed(self) -> None:
-        self.tick()
 
     def _seen(self, frame: Frame, garments: Garments) -> list[Seen]:
         if not len(garments) or not garments.has("tier"):
@@ -230,9 +241,10 @@ class Board(Closing):
     def _told(self, card: Card) -> dict[str, Any]:
         return card_json(card, self.links, self.name)
 
-    def _publish(self) -> bool:
+    def _publish(self, came: float | None = None) -> bool:
         cards = self.cards()
         shown = frozenset(card.product.id for card in cards)
         self.changes += len(shown ^ self._shown)
         self._shown = shown
-        return self.journal.cards({"state": self.state, "size": self._size, "cards": [*map(self._told, cards)]})
+        t_ms = 1e3 * (self._clock() if came is None else came)
+        return self.journal.cards(t_ms, {"state": self.state, "size": self._size, "cards": [*map(self._told, cards)]})

@@ -32,6 +32,10 @@ class Running(Protocol):
         """Milliseconds from coming to result, newest last."""
         ...
 
+    def pause(self, number: int, paused: bool = True) -> None:
+        """Match a stream's frames no more, or again."""
+        ...
+
 
 class Hub:
     """Makes a board for each stream and keeps them.
@@ -93,6 +97,17 @@ class Hub:
             {"name": name, **_facts(status), "latency_ms": _quantiles(running.latencies_ms(number))}
             for number, (name, status) in enumerate(pairs)
         ]
+
+    def pause(self, name: str, paused: bool) -> None:
+        """Show nothing of a stream and spend no time on it, until it is undone.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        board = self.board(name)
+        board.pause(paused)
+        if self._running is not None:
+            self._running.pause(list(self.boards).index(board.name), paused)
 
     def block(self, kind: str, name: str, blocked: bool) -> None:
         """Change what no stream shows; what is shown of it goes at once.

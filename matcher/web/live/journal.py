@@ -34,21 +34,22 @@ class Journal:
         self._boxes: deque[Message] = deque(maxlen=KEPT)
         self._listeners: set[Callable[[], None]] = set()
 
-    def cards(self, told: dict[str, Any]) -> bool:
-        """Say what is shown, if it is something else than before; whether it is."""
+    def cards(self, t_ms: float, told: dict[str, Any]) -> bool:
+        """Say what is shown since the frame that came at a time, if it is something else than before; whether it is."""
         with self._lock:
             if told == self._told:
                 return False
             self._told, self.version, self.seq = told, self.version + 1, self.seq + 1
             head = {"k": "cards", "epoch": self.epoch, "seq": self.seq, "version": self.version}
-            self._cards = Message(self.seq, json.dumps(head | told, separators=(",", ":")))
+            head["t"] = round(t_ms, 1)
+            self._cards = Message(self.seq, json.dumps(head | told, separators=(",", ":")), self.version)
             return True
 
-    def boxes(self, t_ms: float, frame: int, shot: int, cards: Sequence[Card]) -> None:
+    def boxes(self, t_ms: float, mark: int, shot: int, cards: Sequence[Card]) -> None:
         """Say where the cards' garments are in a frame."""
         with self._lock:
             self.seq += 1
-            self._boxes.append(boxes(self.seq, t_ms, frame, shot, cards))
+            self._boxes.append(boxes(self.seq, t_ms, mark, shot, cards))
 
     def since(self, epoch: str, version: int, seq: int) -> list[Message]:
         """What a page has to be told that knows a state; boxes of before the cards that it is sent are left out."""

@@ -1,11 +1,11 @@
 """What the overlay page is told. Messages are JSON texts; every one has the number `seq` of the state that it brings.
 
-    cards   what is shown now, complete: {"k": "cards", "epoch", "seq", "version", "state", "size", "cards": [...]}
-    boxes   where it is in one frame: {"k": "boxes", "seq", "t", "frame", "shot", "b": {card: [x, y, w, h]}}
+    cards   what is shown now, complete: {"k": "cards", "epoch", "seq", "version", "t", "state", "size", "cards": [...]}
+    boxes   where it is in one frame: {"k": "boxes", "seq", "t", "mark", "shot", "b": {card: [x, y, w, h]}}
 
 `epoch` names a run of the server, `version` grows with every change of the cards. A page that comes back names both
-that it knows, and is sent the cards only if they are others. `t` is when the frame came, in milliseconds of the
-server's clock. Boxes are shares of the picture.
+that it knows, and is sent the cards only if they are others. `t` is when the frame came that changed this, in
+milliseconds of the server's clock. Boxes are shares of the picture. `mark` tells the frame.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ _LONGEST = 160  # characters of a text on a card
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A state's number and what is sent."""
+    """What is sent, and the numbers of the state that who has it knows; version 0 = the one of before."""
 
     seq: int
     text: str
+    version: int = 0
 
 
 def key_of(product_id: str) -> str:
@@ -56,10 +57,10 @@ def card_json(card: Card, links: Links, stream: str) -> dict[str, Any]:
     }
 
 
-def boxes(seq: int, t_ms: float, frame: int, shot: int, cards: Iterable[Card]) -> Message:
+def boxes(seq: int, t_ms: float, mark: int, shot: int, cards: Iterable[Card]) -> Message:
     """Where the cards' garments are."""
     places = {key_of(card.product.id): [round(v, 4) for v in card.box] for card in cards if card.box is not None}
-    told = {"k": "boxes", "seq": seq, "t": round(t_ms, 1), "frame": frame, "shot": shot, "b": places}
+    told = {"k": "boxes", "seq": seq, "t": round(t_ms, 1), "mark": mark, "shot": shot, "b": places}
     return Message(seq, json.dumps(told, separators=(",", ":")))
 
 
