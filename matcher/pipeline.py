@@ -188,6 +188,21 @@ class Pipeline:
         other._begin()
         return other
 
+    def on_catalog(self, catalog: Catalog | None) -> Pipeline:
+        """As `beside`, for another catalogue, or none.
+
+        Raises:
+            CatalogError: another embedder made it, or this pipeline was made without a catalogue.
+        """
+        if catalog is not None and self.lookup is None:
+            raise CatalogError(f"{catalog.path} cannot be searched: the pipeline was made without a catalogue")
+        if catalog is not None:
+            self._check(catalog)
+        other = copy(self)
+        other.catalog, other.lookup = catalog, self.lookup if catalog is not None else None
+        other._begin()
+        return other
+
     def reset(self) -> None:
         """Forget all tracks and timings, as before another video. Track ids go on counting."""
         self._clock.reset()
@@ -203,15 +218,18 @@ class Pipeline:
             stage.finish()
 
     def _load_matching(self, catalog: Catalog, runtime: Runtime) -> None:
+        self._check(catalog)
+        self.embedder = Embedder(self.bundle, runtime)
+        verifier = Verifier.open(self.bundle, self.config.lookup.verify, runtime)
+        self.lookup = Lookup(catalog, self.config.lookup, verifier)
+        self.single = Thresholds.of(self.bundle, self.config.settle)
+
+    def _check(self, catalog: Catalog) -> None:
         if catalog.embedder != self.bundle.embedder_hash:
             raise CatalogError(
                 f"{catalog.path} was made with another embedder than that of {self.bundle.name};"
                 f" rebuild it: asworn index FEED --out {catalog.path}"
             )
-        self.embedder = Embedder(self.bundle, runtime)
-        verifier = Verifier.open(self.bundle, self.config.lookup.verify, runtime)
-        self.lookup = Lookup(catalog, self.config.lookup, verifier)
-        self.single = Thresholds.of(self.bundle, self.config.settle)
 
     def _begin(self) -> None:
         """Make what belongs to one video."""

@@ -47,6 +47,7 @@ class Catalog:
         self._embedder_hash = embedder_hash
         self._mark = _mark(generation.folder)
         self._refused: tuple[str, int, int] | None = None
+        self.watched = False  # a `Watch` takes up new generations, so nobody else need look for them
         self._refreshing = threading.Lock()
 
     @classmethod

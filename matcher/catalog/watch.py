@@ -30,6 +30,7 @@ class Watch:
         """
         self.problem = ""
         self._catalog = catalog
+        catalog.watched = True
         self._interval_s = interval_s
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="catalog-watch", daemon=True)
@@ -46,6 +47,7 @@ class Watch:
 
     def close(self) -> None:
         """End; harmless when it has ended."""
+        self._catalog.watched = False
         self._stopped.set()
         self._thread.join()
 

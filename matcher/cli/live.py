@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import ExitStack
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -25,24 +27,28 @@ from matcher.cli.options import (
     make_pipeline,
 )
 from matcher.cli.output import RunFolder, err, out
-from matcher.engine.live import Live, Status, Stream
-from matcher.engine.schedule import Schedule
-from matcher.pipeline import Pipeline
+from matcher.engine.live import Status
+from matcher.errors import ConfigError
+from matcher.live.session import Channel, Session
+from matcher.live.spec import StreamSpec, load_streams
+from matcher.sinks.base import Sink
 from matcher.sinks.jsonl import JsonlSink
 from matcher.sinks.run_json import percentiles, pipeline_record, run_record, write_run
-from matcher.video.container import is_url
-from matcher.video.open import open_video
-from matcher.video.paced import Paced
-from matcher.video.source import VideoSource
+from matcher.video.health import State
 
 REFRESH_S = 0.5
-RATES = (5.0, 120.0)  # what streams say of their rate is often wrong
+_Sources = Annotated[
+    list[str] | None, typer.Argument(help="Addresses, cameras (camera:0), or files played at their own speed.")
+]
+_PublishOption = Annotated[str, typer.Option("--publish", help="Send the annotated picture on: rtmp://..., or a file.")]
 
 
 def live(
-    sources: Annotated[list[str], typer.Argument(help="Addresses, or files played at their own speed.")],
+    sources: _Sources = None,
     catalog: CatalogOption = None,
     folder: Annotated[Path | None, typer.Option("--out", help="Folder for frames.jsonl and run.json.")] = None,
+    streams: Annotated[Path | None, typer.Option("--streams", help="TOML file that names the streams.")] = None,
+    publish: _PublishOption = "",
     loop: Annotated[bool, typer.Option("--loop", help="Play files again and again.")] = False,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")] = None,
     config: ConfigOption = "live.toml",
@@ -58,84 +64,106 @@ def live(
     """Match live sources until they end or Ctrl-C is pressed; all of them share one set of models.
 
     No frame is waited for: those that there is no time to detect have their boxes carried on, and those that there is
-    no time for at all are dropped and counted. With several sources each has a folder of its own in --out.
+    no time for at all are dropped and counted. A source that breaks off is tried again and again; what it showed is
+    cleared after two seconds. With several sources each has a folder of its own in --out.
     """
+    specs = _specs(sources or [], streams, publish, loop)
     with ExitStack() as stack:
-        videos = [stack.enter_context(_open(source, loop, decode)) for source in sources]
-        how = {"backend": backend, "device": device, "streams": len(videos)}
-        pipeline = make_pipeline(catalog, config, bundle, threads, masks, "due", True, detector, classes, **how)
-        pipeline.warm_up(videos[0].size)
-        pipelines = [pipeline, *(pipeline.beside() for _ in videos[1:])]
-        folders = _folders(folder, videos)
-        staging = [stack.enter_context(one) for one in folders]
-        pairs = zip(videos, pipelines, staging or [None] * len(videos), strict=True)
-        streams = [_stream(video, stages, place) for video, stages, place in pairs]
+        first = catalog or next((Path(spec.catalog) for spec in specs if spec.catalog), None)
+        how = {"backend": backend, "device": device, "streams": len(specs)}
+        pipeline = make_pipeline(first, config, bundle, threads, masks, "due", True, detector, classes, **how)
+        folders: dict[str, Path] = {}
+
+        def sinks(channel: Channel) -> Sequence[Sink]:
+            if folder is None:
+                return []
+            number = len(folders) + 1
+            place = folder if len(specs) == 1 else folder / f"{number}-{channel.name}"
+            folders[channel.name] = stack.enter_context(RunFolder(place))
+            return [JsonlSink(folders[channel.name] / "frames.jsonl", channel.pipeline.products)]
+
+        session = Session(specs, pipeline, sinks, decode, shared_catalog=catalog is not None)
         began = monotonic()
-        # Threads that wait for a run of the detector that serves all of them cost nothing.
-        with Live(streams, max(pipeline.config.frames_at_once, pipeline.config.engine.batch)) as running:
-            _watch(running, [video.name for video in videos], seconds)
-        for number, place in enumerate(staging):
-            write_run(place / "run.json", _record(running, number, streams[number], monotonic() - began))
-        _tell(running, videos)
+        with _until_asked(), session:
+            _watch(session, seconds)
+        for number, channel in enumerate(session.channels):
+            if channel.name in folders:
+                write_run(folders[channel.name] / "run.json", _record(session, number, monotonic() - began))
+        _tell(session)
 
 
-def _open(source: str, loop: bool, decode: str) -> VideoSource:
-    video = open_video(source, decode=decode)
-    return video if is_url(source) else Paced(video, loop)
+def _specs(sources: list[str], streams: Path | None, publish: str, loop: bool) -> list[StreamSpec]:
+    specs = [StreamSpec(source, publish=publish, loop=loop) for source in sources]
+    if streams is not None:
+        specs += [replace(spec, loop=spec.loop or loop) for spec in load_streams(streams)]
+    if not specs:
+        raise ConfigError("name a source, such as camera:0 or rtmp://host/name, or a file of them with --streams")
+    if publish and len(sources) != 1:
+        raise ConfigError("--publish is for one source; write publish = ... for each stream in a file for --streams")
+    return specs
 
 
-def _stream(video: VideoSource, pipeline: Pipeline, staging: Path | None) -> Stream:
-    engine = pipeline.config.engine
-    rate = min(max(float(video.rate), RATES[0]), RATES[1])
-    schedule = Schedule(engine, pipeline.config.frames_at_once, engine.frame_ms or 1000 / rate)
-    sinks = [] if staging is None else [JsonlSink(staging / "frames.jsonl", pipeline.products)]
-    return Stream(video, pipeline, sinks, schedule, engine.queue)
+@contextmanager
+def _until_asked() -> Iterator[None]:
+    """Let the signal that systemd and Docker end programs with do what Ctrl-C does."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread: whoever runs us there ends us otherwise
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def _folders(folder: Path | None, videos: list[VideoSource]) -> list[RunFolder]:
-    if folder is None:
-        return []
-    if len(videos) == 1:
-        return [RunFolder(folder)]
-    names = (re.sub(r"[^\w.-]+", "_", video.name).strip("._") for video in videos)
-    return [RunFolder(folder / f"{number}-{name}") for number, name in enumerate(names, 1)]
-
-
-def _watch(running: Live, names: list[str], seconds: float | None) -> None:
+def _watch(session: Session, seconds: float | None) -> None:
     """Show how it goes until it ends; Ctrl-C is the usual way to end it, and no failure."""
     began = monotonic()
     try:
         with err.status("starting") as line:
-            while not running.wait(REFRESH_S):
-                line.update("\n".join(map(_line, names, running.status())))
+            while not session.live.wait(REFRESH_S):
+                line.update("\n".join(_line(name, status) for name, status in session.status().items()))
                 if seconds is not None and monotonic() - began >= seconds:
                     break
     except KeyboardInterrupt:
         err.print("stopping")
-    running.stop()
+    session.live.stop()
 
 
 def _line(name: str, status: Status) -> str:
     detected = f"{status.rate:.1f} frames a second, {status.detections:.1f} of them detected"
-    return f"{escape(name)}: {detected}, {status.latency_ms:.0f} ms late, {status.dropped} dropped"
+    line = f"{escape(name)}: {detected}, {status.latency_ms:.0f} ms late, {status.dropped} dropped"
+    if status.health.state != State.LIVE:
+        line += f"; {status.health.state}"
+    if status.health.reason:
+        line += f" ({escape(status.health.reason)})"
+    for sent in status.published:
+        state = f"{sent.frames} sent" if sent.connected else escape(sent.reason)
+        line += f"; {escape(sent.name)}: {state}, {sent.dropped} not sent"
+    return line
 
 
-def _record(running: Live, number: int, stream: Stream, wall_s: float) -> dict:
-    status, video = running.status()[number], stream.source
+def _record(session: Session, number: int, wall_s: float) -> dict:
+    status, channel, live = session.live.status()[number], session.channels[number], session.live
     return run_record(
-        video.name,
+        channel.source.name,
         status.frames,
         wall_s,
-        stream.pipeline.timings,
+        channel.pipeline.timings,
         dropped=status.dropped,
-        corrupt=video.corrupt,
-        latency_ms=percentiles({"latency": running.latencies_ms(number)}).get("latency"),
-        **pipeline_record(stream.pipeline, stream.schedule),
+        corrupt=channel.source.corrupt,
+        reconnects=status.health.reconnects,
+        latency_ms=percentiles({"latency": live.latencies_ms(number)}).get("latency"),
+        **pipeline_record(channel.pipeline, live.schedule(number)),
     )
 
 
-def _tell(running: Live, videos: list[VideoSource]) -> None:
-    for number, (video, status) in enumerate(zip(videos, running.status(), strict=True)):
-        late = percentiles({"latency": running.latencies_ms(number)}).get("latency", {}).get("p50", 0)
-        name = escape(video.name)
-        out.print(f"{name}: {status.frames} frames, {status.dropped} dropped, {late:.0f} ms from picture to result")
+def _tell(session: Session) -> None:
+    for number, (name, status) in enumerate(session.status().items()):
+        late = percentiles({"latency": session.live.latencies_ms(number)}).get("latency", {}).get("p50", 0)
+        out.print(f"{escape(name)}: {status.frames} frames, {status.dropped} dropped, {late:.0f} ms late")

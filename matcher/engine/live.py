@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from matcher.engine.pool import Pool
+from matcher.engine.schedule import Schedule
 from matcher.engine.stream import Run, Status, Stream
 from matcher.types import Frame, Garments
 
@@ -106,6 +107,10 @@ class Live:
     def latencies_ms(self, number: int = 0) -> list[float]:
         """Milliseconds from coming to result of a stream's newest frames, in order."""
         return list(self._runs[number].latencies)
+
+    def schedule(self, number: int = 0) -> Schedule:
+        """What says which frames of a stream are detected."""
+        return self._runs[number].stream.schedule
 
     def _over(self) -> None:
         if any(run.error is not None for run in self._runs):

@@ -15,6 +15,7 @@ SMOOTH = 15.0  # frames over which the pace is averaged
 GAIN = 0.03  # how fast the stride follows; with `SMOOTH` the loop settles without swinging
 DETECTION_GAIN = 0.3  # of the newest detection in the running mean of their cost
 CATCH_UP = 0.5  # of the stride for each second that the run is behind
+RATES = (5.0, 120.0)  # frames per second; what streams say of their rate is often wrong
 PRESSURE = (0.25, 16.0)  # how far the stride may differ from what detections alone would ask for
 
 
@@ -112,6 +113,11 @@ class Schedule:
         if not self.adaptive or (stride := self.stride) == np.inf:
             return self.config.longest_s
         return max(self.config.longest_s, stride * self.frame_ms / 1e3)
+
+    def at_rate(self, rate: float) -> None:
+        """Learn how many frames a second a live source gives: where the settings set no target, that is the target."""
+        if self.config.frame_ms is None:
+            self.frame_ms = 1000 / min(max(rate, RATES[0]), RATES[1])
 
     def detected(self, cost_ms: float) -> None:
         """Learn what a detection cost; called from any thread."""

@@ -18,6 +18,7 @@ from matcher.engine.pool import Pool
 from matcher.engine.queues import Latest, Writer
 from matcher.engine.schedule import Schedule
 from matcher.sinks.base import Sink
+from matcher.sinks.publish import Published, PublishSink
 from matcher.types import Frame, Garments
 from matcher.video.health import CLEARED, Health, Notice, State
 
@@ -57,6 +58,7 @@ class Status:
         latency_ms: from the frame's coming to its result, of the last result.
         ended: whether no more will come.
         health: how the source does.
+        published: how those do that its picture is sent to.
     """
 
     frames: int
@@ -66,12 +68,14 @@ class Status:
     latency_ms: float
     ended: bool
     health: Health = Health()
+    published: tuple[Published, ...] = ()
 
 
 class Run:
     """One stream's threads and figures.
 
     Attributes:
+        stream: what runs.
         latencies: milliseconds from coming to result of the newest frames.
         latest: the newest result; None before the first, and while the source is lost or paused.
         error: what ended it too early.
@@ -87,7 +91,7 @@ class Run:
             over: called in a thread of this when it has ended.
             at_once: detections of this stream that may be under way.
         """
-        self._stream, self._pool, self._over, self._at_once = stream, pool, over, at_once
+        self.stream, self._pool, self._over, self._at_once = stream, pool, over, at_once
         self._inbox: Latest[Frame | Notice] = Latest(stream.source, stream.queue, lambda item: isinstance(item, Frame))
         self._thread = threading.Thread(target=self._work, name="asworn-live", daemon=True)
         self._done: deque[tuple[float, bool]] = deque(maxlen=2000)
@@ -108,7 +112,7 @@ class Run:
         """End the source; with `drop` also forget what waits and do not show the sinks' results."""
         self._drop |= drop
         self._inbox.stop()
-        if (stop := getattr(self._stream.source, "stop", None)) is not None:
+        if (stop := getattr(self.stream.source, "stop", None)) is not None:
             stop()
 
     def pause(self, paused: bool) -> None:
@@ -126,10 +130,11 @@ class Run:
         now, done = perf_counter(), list(self._done)
         recent = [detected for when, detected in done if now - when <= RECENT_S]
         span = min(RECENT_S, max(now - done[0][0], 0.1)) if done else 1.0
-        dropped = self._inbox.dropped + getattr(self._stream.source, "dropped", 0)
+        dropped = self._inbox.dropped + getattr(self.stream.source, "dropped", 0)
         latency = self.latencies[-1] if self.latencies else 0.0
         rates = len(recent) / span, sum(recent) / span
-        return Status(self._frames, dropped, *rates, latency, self.ended, self._current_health())
+        sent = tuple(sink.status() for sink in self.stream.sinks if isinstance(sink, PublishSink))
+        return Status(self._frames, dropped, *rates, latency, self.ended, self._current_health(), sent)
 
     def _current_health(self) -> Health:
         if self.ended:
@@ -145,7 +150,7 @@ class Run:
         self._over()
 
     def _run(self) -> None:
-        stream = self._stream
+        stream = self.stream
         with ExitStack() as stack:
             for sink in stream.sinks:
                 stack.enter_context(sink)
@@ -166,7 +171,7 @@ class Run:
         Returns:
             Whether there are no more, and a frame that was taken but not matched.
         """
-        stream, frames = self._stream, _Until(items, lambda: self._paused or self._health.state in CLEARED)
+        stream, frames = self.stream, _Until(items, lambda: self._paused or self._health.state in CLEARED)
         results = matched(frames, stream.pipeline, stream.schedule, self._submit, self._at_once, live=True)
         with closing(results):
             for frame, garments in results:
@@ -198,6 +203,8 @@ class Run:
                 break
             if isinstance(item, Notice):
                 self._health = item.health
+                if item.rate:
+                    self.stream.schedule.at_rate(item.rate)
                 if item.health.state not in CLEARED:
                     writer.put(self._current_health())
                 yield None
@@ -205,7 +212,7 @@ class Run:
             if item is not None:
                 self._live()
                 self._arrived.append(perf_counter() - self._inbox.waited_ms / 1e3)
-                self._stream.schedule.waited(self._inbox.waited_ms)
+                self.stream.schedule.waited(self._inbox.waited_ms)
             yield item
         if self._drop:
             raise _Dropped

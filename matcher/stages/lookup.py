@@ -60,17 +60,20 @@ class Lookup:
     def refresh(self) -> bool:
         """Take up a new generation of the catalogue, at most every `refresh_s`; never where that is 0.
 
+        Where a `Watch` looks after the catalogue, what it loaded is taken up at once, and nothing is waited for.
+
         Returns:
             Whether there is one: rows found before are then void.
 
         Raises:
             CatalogError: the new generation is damaged or of another embedder.
         """
-        due = self.config.refresh_s and time.monotonic() - self._checked >= self.config.refresh_s
-        if not due:
-            return False
-        self._checked = time.monotonic()
-        self.catalog.refresh()
+        if not self.catalog.watched:
+            due = self.config.refresh_s and time.monotonic() - self._checked >= self.config.refresh_s
+            if not due:
+                return False
+            self._checked = time.monotonic()
+            self.catalog.refresh()
         # Compared with our own: somebody else who shares the catalogue may have refreshed it.
         previous, self._generation = self._generation, self.catalog.snapshot()
         return self._generation is not previous

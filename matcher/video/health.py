@@ -43,9 +43,15 @@ class Health:
 
 @dataclass(frozen=True)
 class Notice:
-    """Among the frames of a source: it does otherwise from here on."""
+    """Among the frames of a source: it does otherwise from here on.
+
+    Attributes:
+        health: how.
+        rate: frames per second from here on; 0 = as before.
+    """
 
     health: Health
+    rate: float = 0.0
 
 
 @runtime_checkable

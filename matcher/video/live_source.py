@@ -191,7 +191,7 @@ class LiveSource:
 
     def _notice(self, state: State, reason: str, reconnects: int | None = None) -> Notice:
         self.health = Health(state, reason, self.health.reconnects if reconnects is None else reconnects)
-        return Notice(self.health)
+        return Notice(self.health, float(self.rate) if state == State.LIVE else 0.0)
 
     def _wake(self) -> None:
         with self._changed:

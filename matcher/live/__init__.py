@@ -1,0 +1,1 @@
+"""Live streams put together: which source goes through which catalogue to where."""
