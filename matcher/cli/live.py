@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -13,6 +13,16 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from matcher.cli.live_overlay import (
+    AllowHostOption,
+    BlockedOption,
+    HostOption,
+    Overlay,
+    OverlayOptions,
+    PicturesOption,
+    PortOption,
+    SettingsOption,
+)
 from matcher.cli.options import (
     BackendOption,
     BundleOption,
@@ -35,6 +45,7 @@ from matcher.sinks.base import Sink
 from matcher.sinks.jsonl import JsonlSink
 from matcher.sinks.run_json import percentiles, pipeline_record, run_record, write_run
 from matcher.video.health import State
+from matcher.web.server import HOST
 
 REFRESH_S = 0.5
 _Sources = Annotated[
@@ -49,6 +60,12 @@ def live(
     folder: Annotated[Path | None, typer.Option("--out", help="Folder for frames.jsonl and run.json.")] = None,
     streams: Annotated[Path | None, typer.Option("--streams", help="TOML file that names the streams.")] = None,
     publish: _PublishOption = "",
+    overlay_port: PortOption = None,
+    overlay_host: HostOption = HOST,
+    overlay_config: SettingsOption = "overlay.toml",
+    pictures: PicturesOption = None,
+    blocked: BlockedOption = None,
+    allow_host: AllowHostOption = None,
     loop: Annotated[bool, typer.Option("--loop", help="Play files again and again.")] = False,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")] = None,
     config: ConfigOption = "live.toml",
@@ -69,22 +86,27 @@ def live(
     """
     specs = _specs(sources or [], streams, publish, loop)
     with ExitStack() as stack:
+        overlay = None
+        if overlay_port is not None:
+            asked = OverlayOptions(overlay_port, overlay_host, overlay_config, pictures, blocked, allow_host or ())
+            overlay = stack.enter_context(closing(Overlay(asked)))
         first = catalog or next((Path(spec.catalog) for spec in specs if spec.catalog), None)
         how = {"backend": backend, "device": device, "streams": len(specs)}
         pipeline = make_pipeline(first, config, bundle, threads, masks, "due", True, detector, classes, **how)
         folders: dict[str, Path] = {}
 
         def sinks(channel: Channel) -> Sequence[Sink]:
+            boards = [] if overlay is None else [overlay.board(channel)]
             if folder is None:
-                return []
+                return boards
             number = len(folders) + 1
             place = folder if len(specs) == 1 else folder / f"{number}-{channel.name}"
             folders[channel.name] = stack.enter_context(RunFolder(place))
-            return [JsonlSink(folders[channel.name] / "frames.jsonl", channel.pipeline.products)]
+            return [*boards, JsonlSink(folders[channel.name] / "frames.jsonl", channel.pipeline.products)]
 
         session = Session(specs, pipeline, sinks, decode, shared_catalog=catalog is not None)
         began = monotonic()
-        with _until_asked(), session:
+        with _until_asked(), session, overlay.serving(session) if overlay is not None else nullcontext():
             _watch(session, seconds)
         for number, channel in enumerate(session.channels):
             if channel.name in folders:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from matcher.catalog.catalog import Catalog
 from matcher.catalog.watch import Watch
@@ -21,6 +21,15 @@ from matcher.sinks.publish import PublishSink
 from matcher.video.live_source import LiveSource
 
 WATCH_S = 1.0  # between two looks whether a catalogue has a new generation
+
+
+@runtime_checkable
+class SeesSource(Protocol):
+    """A sink that wants to see frames, or notices, when they come."""
+
+    def watch(self, source: Any) -> Any:
+        """The same source, seen while it is iterated over."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -168,11 +177,13 @@ class Session:
 
     def _stream(self, channel: Channel) -> Stream:
         config, source = channel.pipeline.config, channel.source
-        schedule = Schedule(config.engine, config.frames_at_once, config.engine.frame_ms or 1000 / float(source.rate))
+        schedule = Schedule(config.engine, config.frames_at_once)
         schedule.at_rate(float(source.rate))
         sinks = list(self._sinks(channel))
         if channel.spec.publish:
             sinks.append(PublishSink(channel.spec.publish, source.rate, source.sound))
+        for sink in sinks:
+            source = sink.watch(source) if isinstance(sink, SeesSource) else source
         return Stream(source, channel.pipeline, sinks, schedule, config.engine.queue)
 
     def _watch(self, catalog: Catalog) -> None:

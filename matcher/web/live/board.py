@@ -74,6 +74,10 @@ class Board(Closing):
         self._last, self._size, self._shown, self.changes = float("-inf"), (0, 0), frozenset(), 0
         self._publish()
 
+    def watch(self, source: Any) -> Any:
+        """The stream's source, with the time noted at which each frame comes; see `Session`."""
+        return self.arrivals.watch(source)
+
     def write(self, frame: Frame, garments: Garments) -> None:
         """Take the settled garments of the next frame."""
         now, came = self._clock(), self.arrivals.of(frame)
