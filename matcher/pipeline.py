@@ -236,7 +236,7 @@ class Pipeline:
         self._clock = Clock()
         self._cuts, self._flow = CutDetector(self.config.track.cut_threshold), Flow()
         self._last, self._seen_s = Garments.empty(), -np.inf
-        self.tracker = Tracker(self.config.track, self.detector.threshold)
+        self.tracker = Tracker(self.config.track, self.detector.start_score)
         self.look = Look(self.config.settle.expire_s) if self._looks else None
         if self.lookup is not None:
             self.fuse = Fuse(self.config.settle)

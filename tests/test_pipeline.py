@@ -99,6 +99,18 @@ def test_masks_of_due_rows_only_lead_to_the_same_products(bundle: Bundle, catalo
         assert a.mask.any((1, 2)).all()
 
 
+def test_a_track_wants_a_surer_box_than_a_picture(bundle: Bundle, catalog: Catalog) -> None:
+    detector = bundle.model("detector")
+    models = bundle.card["models"] | {"detector": detector | {"start_score": 0.999}}
+    pipeline = Pipeline(catalog=catalog, bundle=Bundle(bundle.folder, bundle.card | {"models": models}))
+    frames = list(walk(6))
+    assert len(pipeline.image(frames[0].image)) == 3
+    assert [len(pipeline(frame)) for frame in frames] == [0] * 6
+    told = PipelineConfig(detect=DetectConfig(score_threshold=detector["score_threshold"]))
+    pipeline = Pipeline(told, catalog, pipeline.bundle)
+    assert len([pipeline(frame) for frame in frames][-1]) == 3, "settings come before the card"
+
+
 def test_bundles_may_lack_a_classifier(bundle: Bundle, catalog: Catalog, tmp_path: Path) -> None:
     for file in bundle.folder.glob("*.onnx"):
         (tmp_path / file.name).write_bytes(file.read_bytes())

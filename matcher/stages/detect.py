@@ -57,6 +57,8 @@ class Detector:
             self._max_side = self.config.max_side or card["input"]["max_side"]
             self._stride = card["input"].get("stride", 32)
         self.threshold = _first(self.config.score_threshold, card.get("score_threshold"), 0.5)
+        # A track lasts, so that it wants a surer box to begin with than one picture does.
+        self.start_score = _first(self.config.score_threshold, card.get("start_score"), self.threshold)
         self._nms_iou = _first(self.config.nms_iou, card.get("nms_iou"), 0.5)
         self._mask_size = card.get("mask_size", 28)
         self._session = runtime.load(bundle, "detector")

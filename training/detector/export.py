@@ -21,7 +21,8 @@ DETECTOR_FILE = "detector.onnx"
 MASK_FILE = "masks.onnx"
 SHORT_SIDE = 352
 MAX_SIDE = 640
-SCORE_THRESHOLD = 0.45
+SCORE_THRESHOLD = 0.3
+START_SCORE = 0.45  # from which on a box starts a track
 NMS_IOU = 0.45
 
 
@@ -68,4 +69,5 @@ def export_detector(checkpoint: Path, out: Path) -> dict[str, Any]:
     """
     export_model(load_model(checkpoint), out)
     files = {"file": DETECTOR_FILE, "mask_file": MASK_FILE}
-    return detector_section(files, (SHORT_SIDE, MAX_SIDE), (MEAN, STD), 28, SCORE_THRESHOLD, NMS_IOU)
+    sides, more = (SHORT_SIDE, MAX_SIDE), {"start_score": START_SCORE}
+    return detector_section(files, sides, (MEAN, STD), 28, SCORE_THRESHOLD, NMS_IOU, more)
