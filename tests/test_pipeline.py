@@ -101,7 +101,7 @@ def test_masks_of_due_rows_only_lead_to_the_same_products(bundle: Bundle, catalo
 
 def test_a_track_wants_a_surer_box_than_a_picture(bundle: Bundle, catalog: Catalog) -> None:
     detector = bundle.model("detector")
-    models = bundle.card["models"] | {"detector": detector | {"start_score": 0.999}}
+    models = bundle.card["models"] | {"detector": detector | {"start_score": 1.1}}
     pipeline = Pipeline(catalog=catalog, bundle=Bundle(bundle.folder, bundle.card | {"models": models}))
     frames = list(walk(6))
     assert len(pipeline.image(frames[0].image)) == 3
