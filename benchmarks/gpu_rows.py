@@ -34,8 +34,8 @@ from matcher.stages.detect import Detector
 from matcher.stages.models import Runtime
 from matcher.taxonomy import TYPES
 from matcher.types import Product
+from matcher.video.live_source import LiveSource
 from matcher.video.open import open_video
-from matcher.video.paced import Paced
 from matcher.video.writer import VideoWriter
 from matcher.wardrobe.scene import random_scene
 from training.match_rcnn.config import ModelConfig
@@ -248,15 +248,11 @@ def _eager(run: GpuRun, model: MatchRCNN, pipeline: Pipeline, clip: Path) -> dic
 def _streams(run: GpuRun, pipeline: Pipeline, clip: Path, count: int) -> dict[str, Any]:
     """Live streams of one detector: what each gets in a second, how late, and what is dropped."""
     pipeline.warm_up(run.size)
-    sources = [Paced(open_video(clip, decode=run.decode), loop=True) for _ in range(count)]
+    sources = [LiveSource(clip, loop=True, decode=run.decode) for _ in range(count)]
     streams = [Stream(one, pipeline.beside(), (), Schedule(workers=count, frame_ms=1000 / RATE)) for one in sources]
-    try:
-        with Live(streams, workers=count) as live:
-            live.wait(run.seconds)
-            status = live.status()
-    finally:
-        for one in sources:
-            one.close()
+    with Live(streams, workers=count) as live:
+        live.wait(run.seconds)
+        status = live.status()
     late = [ms for number in range(count) for ms in live.latencies_ms(number)]
     frames, dropped = sum(one.frames for one in status), sum(one.dropped for one in status)
     counts = [stream.schedule.counts for stream in streams]

@@ -15,8 +15,7 @@ from matcher.engine.live import Live, Stream
 from matcher.engine.schedule import Schedule
 from matcher.pipeline import Pipeline
 from matcher.types import Frame
-from matcher.video.open import open_video
-from matcher.video.paced import Paced
+from matcher.video.live_source import LiveSource
 
 PEOPLE = (1, 2, 4, 8, 16, 30)
 HEIGHTS = (360, 540, 720, 1080, 1440)
@@ -83,16 +82,12 @@ def streams_at_once(video: Path, pipeline: Pipeline, count: int, seconds: float)
     Returns:
         Per stream: {"fps", "detections_s", "dropped_share", "latency_ms" (median)}; for all together "cpu_ms" a frame.
     """
-    sources = [Paced(open_video(video), loop=True) for _ in range(count)]
+    sources = [LiveSource(video, loop=True) for _ in range(count)]
     frame_ms = 1000 / float(sources[0].rate)
     streams = [Stream(one, pipeline.beside(), (), Schedule(workers=2, frame_ms=frame_ms)) for one in sources]
     began = time.process_time()
-    try:
-        with Live(streams, workers=2) as live:
-            live.wait(seconds)
-    finally:
-        for one in sources:
-            one.close()
+    with Live(streams, workers=2) as live:
+        live.wait(seconds)
     spent, status = time.process_time() - began, live.status()
     frames, dropped = sum(one.frames for one in status), sum(one.dropped for one in status)
     late = [ms for number in range(count) for ms in live.latencies_ms(number)]

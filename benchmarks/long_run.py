@@ -14,8 +14,7 @@ from matcher.engine.live import Live, Stream
 from matcher.engine.schedule import Schedule
 from matcher.pipeline import Pipeline
 from matcher.sinks.base import Sink
-from matcher.video.open import open_video
-from matcher.video.paced import Paced
+from matcher.video.live_source import LiveSource
 
 EVERY_S = 5.0
 SETTLED = 0.2  # of the run are left out of the slopes: caches fill, the schedule finds its stride
@@ -45,13 +44,13 @@ def long_run(
         "latency_ms_per_hour"}}; slopes are least squares over all but the first fifth.
     """
     engine = pipeline.config.engine
-    with Paced(open_video(video), loop=True) as source:
-        pipeline.warm_up(source.size)
-        schedule = Schedule(engine, pipeline.config.frames_at_once, 1000 / float(source.rate))
-        stream = Stream(source, pipeline, sinks, schedule, engine.queue)
-        with Live([stream], pipeline.config.frames_at_once) as live:
-            samples = _watch(live, 60 * minutes, every_s, told)
-        status, rate = live.status()[0], float(source.rate)
+    source = LiveSource(video, loop=True)
+    pipeline.warm_up(source.size)
+    schedule = Schedule(engine, pipeline.config.frames_at_once)
+    stream = Stream(source, pipeline, sinks, schedule, engine.queue)
+    with Live([stream], pipeline.config.frames_at_once) as live:
+        samples = _watch(live, 60 * minutes, every_s, told)
+    status, rate = live.status()[0], float(source.rate)
     return {
         "minutes": round(minutes, 2),
         "frames": status.frames,

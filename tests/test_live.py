@@ -24,10 +24,6 @@ from matcher.engine.pool import Pool
 from matcher.engine.queues import Latest
 from matcher.engine.schedule import Schedule
 from matcher.types import Frame
-from matcher.video import paced
-from matcher.video.open import open_video
-from matcher.video.paced import Paced
-from tests import clips
 from tests.test_cli_match import shop  # noqa: F401 - a fixture
 from tests.test_runner import Collect, Oops, Stages
 from tests.threads import in_time
@@ -178,45 +174,6 @@ def test_a_pool_that_ends_cancels_what_waits() -> None:
         while not running.running():
             time.sleep(0.001)
     assert running.done() and waiting.cancelled() and pool.submit(1, int).cancelled()
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine must not make frames drop here."""
-    monkeypatch.setattr(paced, "LATE_S", 1000)
-
-
-@pytest.mark.usefixtures("patient")
-def test_a_file_is_played_at_its_own_pace_and_again(tmp_path: Path) -> None:
-    clip = clips.constant(tmp_path)
-    source, began, played = Paced(open_video(clip.path), loop=True, speed=4), time.monotonic(), []
-    for frame in source:
-        played.append(frame)
-        if len(played) == 2 * len(clip.times) + 3:
-            break
-    took, times = time.monotonic() - began, [frame.timestamp for frame in played]
-    source.close()
-    step = clip.times[1] - clip.times[0]
-    assert np.allclose(np.diff([float(t) for t in times]), float(step), atol=0.002), "rounds join without a jump"
-    assert source.rounds == 2 and took >= 0.9 * float(times[-1] - times[0]) / 4
-    assert [frame.index for frame in played] == list(range(len(played))) and source.duration_s is None
-
-
-def test_frames_that_come_too_late_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paced, "LATE_S", -1)
-    clip = clips.constant(tmp_path)
-    with Paced(open_video(clip.path), speed=1e6) as source:
-        assert list(source) == [] and source.dropped == len(clip.times)
-
-
-@pytest.mark.usefixtures("patient")
-def test_a_paced_file_ends_by_itself_or_when_it_is_closed(tmp_path: Path) -> None:
-    clip = clips.constant(tmp_path)
-    with Paced(open_video(clip.path), speed=50) as source:
-        assert sum(1 for _ in source) == len(clip.times) == source.frames_estimate
-    with Paced(open_video(clip.path), loop=True, speed=0.01) as source:
-        threading.Timer(0.1, source.close).start()
-        assert sum(1 for _ in source) <= 2
 
 
 @pytest.mark.parametrize("sources", [1, 2])

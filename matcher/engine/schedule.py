@@ -61,6 +61,7 @@ class Schedule:
         """
         self.config, self._workers = config or EngineConfig(), max(workers, 1)
         self.frame_ms = self.config.frame_ms if frame_ms is None else frame_ms
+        self._aims = self.frame_ms is not None
         self.counts = Counts()
         self._lock = threading.Lock()  # costs are told by the workers
         self._cost_ms: float | None = None
@@ -115,8 +116,8 @@ class Schedule:
         return max(self.config.longest_s, stride * self.frame_ms / 1e3)
 
     def at_rate(self, rate: float) -> None:
-        """Learn how many frames a second a live source gives: where the settings set no target, that is the target."""
-        if self.config.frame_ms is None:
+        """Learn how many frames a second a live source gives: where no target was set, that is the target."""
+        if not self._aims:
             self.frame_ms = 1000 / min(max(rate, RATES[0]), RATES[1])
 
     def detected(self, cost_ms: float) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 BEHIND_S = 0.3  # so much waiting: pictures are decoded, which others need, but few are shown
@@ -19,7 +20,8 @@ class Waiting:
     Attributes:
         decoder: of its stream.
         packet: None makes the decoder give what it holds back.
-        shift: units of its time base to add to its stamps.
+        unit: seconds per unit of the stamps of its pictures.
+        shift: so many units are to be added to them.
         key: whether it needs no packet before it.
         stamp_s: when it is to be decoded, seconds.
         fresh: whether packets before it were dropped.
@@ -28,6 +30,7 @@ class Waiting:
 
     decoder: Any
     packet: Any
+    unit: Fraction = Fraction(1, 90_000)
     shift: int = 0
     key: bool = False
     stamp_s: float = 0.0
@@ -71,7 +74,7 @@ class Backlog:
                 return None
             one, fresh, behind = self._waiting.popleft(), self._fresh, self._span_s() > BEHIND_S
             self._fresh = False
-            return Waiting(one.decoder, one.packet, one.shift, one.key, one.stamp_s, fresh, behind)
+            return replace(one, fresh=fresh, behind=behind)
 
     def close(self) -> None:
         """Give no more."""

@@ -138,14 +138,15 @@ class Connection:
         self.finite = bool(container.duration or stream.duration) and not is_camera(self._source)
         self._pace.begin(self.finite or container.format.name.startswith(_PLAYLISTS), self.finite)
         self._sound.begin(audio if audio is not None and audio.codec_context is not None else None)
+        shift = 0
         for packet in self._packets(container, [stream] if audio is None else [stream, audio]):
-            shift = self._shift(packet)
+            shift_s = self._shift(packet)
             if packet.stream is not stream:
-                self._sound.put(packet, shift)
+                self._sound.put(packet, shift_s)
                 continue
-            stamp_s = float((packet.dts or 0) * unit + shift)
-            self._backlog.put(Waiting(context, packet, round(shift / unit), packet.is_keyframe, stamp_s))
-        self._backlog.put(Waiting(context, None))
+            shift, stamp_s = round(shift_s / unit), float((packet.dts or 0) * unit + shift_s)
+            self._backlog.put(Waiting(context, packet, unit, shift, packet.is_keyframe, stamp_s))
+        self._backlog.put(Waiting(context, None, unit, shift))
 
     def _packets(self, container: InputContainer, streams: list) -> Iterator[Packet]:
         """Those with something in them, each when it is due."""
@@ -174,14 +175,13 @@ class Connection:
                 decoder.flush_buffers()
             for picture in self._pictures(one):
                 shown += 1
-                unit = picture.time_base or Fraction(1, 90_000)
-                clock = clock or Clock(unit, self.rate or Fraction(25))
+                clock = clock or Clock(one.unit, self.rate or Fraction(25))
                 stamp = picture.pts if picture.pts is not None else picture.dts
                 pts = clock(None if stamp is None else stamp + one.shift, picture.duration)
                 if one.behind and shown % SHOWN:
                     self._dropped += 1
                     continue
-                self._give(Frame(to_bgr(picture, turns), pts, unit, self.name, self._index))
+                self._give(Frame(to_bgr(picture, turns), pts, one.unit, self.name, self._index))
         self._end()
 
     def _pictures(self, one: Waiting) -> Iterator:

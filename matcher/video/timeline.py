@@ -43,14 +43,14 @@ class Timeline:
         now = monotonic()
         if self._shift is None:
             self._shift = self._end + self._gap - stamp if self._seen else Fraction(0)
-        shift = self._fitting(kind, stamp, now)
+        shift = self._fitting(kind, stamp, max(lasts, Fraction(0)), now)
         self._last[kind] = (stamp + shift, now)
         if kind == "video" or "video" not in self._last:  # sound may end a little later than the picture
             self._end = max(self._end, stamp + shift + lasts)
         self._seen = now
         return shift
 
-    def _fitting(self, kind: str, stamp: Fraction, now: float) -> Fraction:
+    def _fitting(self, kind: str, stamp: Fraction, lasts: Fraction, now: float) -> Fraction:
         """The shift of the clock that the stamp seems to be of; where it is of none known, a new one begins."""
         last, when = self._last.get(kind, (None, 0.0))
         if last is None:
@@ -60,5 +60,6 @@ class Timeline:
         passed = now - when
         if -BACK_S <= stamp + best - last <= passed + AHEAD_S:
             return best
-        self._before, self._shift = self._shift, last + Fraction(passed).limit_denominator(1000) - stamp
+        passed = max(Fraction(passed).limit_denominator(1000), lasts)
+        self._before, self._shift = self._shift, last + passed - stamp
         return self._shift
