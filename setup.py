@@ -28,6 +28,8 @@ RUNTIME = [
     "fastapi>=0.115",
     "uvicorn>=0.35",
     "websockets>=14",
+    "segno>=1.6",
+    "prometheus-client>=0.20",
 ]
 TRAIN = [
     "torch>=2.4",
@@ -42,8 +44,10 @@ TORCH = ["torch>=2.4", "torchvision>=0.19"]  # the torch backend
 MILVUS = ["pymilvus[milvus-lite]>=2.6"]
 # Ray is no part of `dev`: its cluster starts in seconds on an idle machine, and in minutes, or not, on a busy one.
 RAY = ["ray[data]>=2.49"]
+REPORT = ["opentimelineio>=0.17", "otio-cmx3600-adapter>=1.0", "otio-fcp-adapter>=1.0", "pyarrow>=17"]
+LIVE = ["simpleobsws>=1.4"]
 BENCH = ["matplotlib>=3.8", "scenedetect-headless>=0.7"]
-DEV = ["pytest>=8", "ruff>=0.8", "import-linter>=2.1"]
+DEV = ["pytest>=8", "ruff>=0.8", "import-linter>=2.1", "playwright>=1.45", "irc>=20"]
 
 setup(
     name="asworn",
@@ -67,9 +71,10 @@ setup(
         "train": TRAIN,
         "torch": TORCH,
         "clip": CLIP,
+        "report": REPORT,
         "bench": BENCH,
         "scale": RAY + MILVUS,
-        "dev": DEV + TRAIN + CLIP + BENCH + MILVUS,
+        "dev": DEV + REPORT + TRAIN + CLIP + BENCH + MILVUS,
     },
     entry_points={
         "console_scripts": ["asworn=matcher.cli.main:main"],

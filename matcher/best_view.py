@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -22,30 +23,49 @@ class BestView:
     """The best view so far.
 
     Attributes:
-        quality: area in pixels times detector score times sharpness (0..1).
+        quality: as the tracker measured it (0..1), else area in pixels times detector score times sharpness.
         frame: index of its frame.
+        time: exact time of that frame, seconds.
+        box: xyxy in pixels of it, to a tenth.
         type: the garment's type in it.
         jpeg: the picture under its box, at most 176 px, as JPEG.
     """
 
     quality: float = 0.0
     frame: int = 0
+    time: Fraction = Fraction(0)
+    box: tuple[float, ...] = ()
     type: str = ""
     jpeg: bytes = field(default=b"", repr=False)
 
     def look(self, frame: Frame, garment: Garments, thumbnail: bool = True) -> None:
-        """Keep this view of the garment (a `Garments` of length 1) if it is clearly better."""
+        """Keep this view of the garment (a `Garments` of length 1) if it is clearly better.
+
+        A frame without a picture (0 pixels), as of a run that is read again, is judged by the tracker's `quality`.
+        """
+        if garment.has("quality"):
+            self._judge(frame, garment, round(float(garment.quality[0]), 4), thumbnail)
+            return
         box = clip(garment.xyxy, *frame.size)[0]
         size = float(area(box)) * max(float(garment.score[0]), 1e-3)
         if size <= self.quality * _BETTER:
             return  # sharpness is at most 1: no need to look at the pixels
-        crop = _crop(frame.image, box)
         # Sharpness is measured on the thumbnail: blur that does not show at that size does no harm.
-        quality = size * _sharpness(crop)
-        if quality > self.quality * _BETTER or not self.quality:
-            self.quality, self.frame = quality, frame.index
-            self.type = garment.type_name if garment.has("type_probs") else ""
-            self.jpeg = _jpeg(crop) if thumbnail else b""
+        self._judge(frame, garment, size * _sharpness(_crop(frame.image, box)), thumbnail)
+
+    def _judge(self, frame: Frame, garment: Garments, quality: float, thumbnail: bool) -> None:
+        if quality <= self.quality * _BETTER and self.quality:
+            return
+        self.quality, self.frame, self.time = quality, frame.index, frame.timestamp
+        self.box = tuple(round(float(v), 1) for v in garment.xyxy[0])
+        self.type = garment.type_name if garment.has("type_probs") else ""
+        seen = thumbnail and frame.image.size
+        self.jpeg = thumbnail_of(frame.image, garment.xyxy[0]) if seen else b""
+
+
+def thumbnail_of(image: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> bytes:
+    """The part of a picture (H, W, 3) under a box (4,), at most 176 px, as JPEG."""
+    return _jpeg(_crop(image, clip(np.asarray(xyxy)[None], image.shape[1], image.shape[0])[0]))
 
 
 def _crop(image: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.attributes.describe import Attributes
 from matcher.best_view import BestView
+from matcher.people import WornTogether
 from matcher.types import NONE, Frame, Garments, Product
 
 _NOTHING = -1
@@ -28,10 +30,14 @@ class Sighting:
         screen_time: seconds for which it was seen between these, without the gaps.
         mean_score: mean similarity over its frames.
         best_frame: index of the frame with the best view (`Frame.index`).
+        best_time: exact time of that frame, seconds.
+        best_box: where the garment is in it, xyxy pixels.
         shot: number of the shot, from 1.
         tracks: the tracks that it was seen in.
         type: the product's type, else the type seen.
         thumbnail: JPEG of the best view, at most 176 px; empty if there was none.
+        attributes: what the best seen of its tracks looks like.
+        outfits: who wore it: numbers of groups of garments that were worn together (`people.WornTogether`).
     """
 
     product: Product
@@ -45,6 +51,10 @@ class Sighting:
     tracks: tuple[int, ...]
     type: str
     thumbnail: bytes = field(default=b"", repr=False)
+    attributes: Attributes = Attributes()
+    outfits: tuple[int, ...] = ()
+    best_time: Fraction = Fraction(0)
+    best_box: tuple[float, ...] = ()
 
 
 @dataclass
@@ -65,6 +75,7 @@ class _Run:
     spans: list[tuple[Fraction, Fraction]] = field(default_factory=list)
     votes: dict[int, _Votes] = field(default_factory=lambda: defaultdict(_Votes))
     best: BestView = field(default_factory=BestView)
+    look: NDArray[np.float32] | None = None
 
     def seen(self, start: Fraction, end: Fraction) -> None:
         """Add the time of one frame, joining it to the one before."""
@@ -107,6 +118,7 @@ class SightingLog:
         self._first_row: dict[str, int] = {}
         self._start: Fraction | None = None
         self._step = Fraction(1, 25)
+        self._together = WornTogether()
 
     def add(self, frame: Frame, garments: Garments, shot: int = 1) -> None:
         """Take the settled garments of the next frame.
@@ -127,6 +139,7 @@ class SightingLog:
         self._start = now
         if not len(garments):
             return
+        self._together.add(garments, shot)
         rows, scores = _best(garments)
         tiers, tracks = garments.tier, garments.track_id
         for i in range(len(garments)):
@@ -136,8 +149,12 @@ class SightingLog:
             if decided == _NOTHING and not self._retroactive:
                 continue
             run = self._run(int(tracks[i]), decided, shot, now)
-            self._vote(run, decided, float(scores[i]), int(tiers[i]))
-            run.best.look(frame, garments[i], self._thumbnails)
+            # Rounded as in frames.jsonl, so that a run that is read again gives the same numbers.
+            self._vote(run, decided, round(float(scores[i]), 4), int(tiers[i]))
+            if not garments.carried:
+                run.best.look(frame, garments[i], self._thumbnails)
+            if garments.has("look"):
+                run.look = garments.look[i]
             self._open.append(run)
 
     def finish(self, end: Fraction | None = None) -> list[Sighting]:
@@ -149,13 +166,19 @@ class SightingLog:
         if self._start is not None:
             self._end_frame(end if end is not None and end > self._start else self._start + self._step)
         pieces: dict[tuple[int, int], list[tuple[_Run, _Votes]]] = defaultdict(list)
+        worn: dict[int, set[str]] = defaultdict(set)
         for runs in self._runs.values():
             row, votes = _decision(runs)
+            if row != _NOTHING:
+                worn[runs[0].track].add(self._listings[row].id)
             for run in runs if row != _NOTHING else ():
                 # A stretch before the decision has no score of its own: it takes the track's.
                 own = run.votes.get(row)
                 pieces[row, run.shot].append((run, _Votes(own.frames, own.score, votes.tier) if own else votes))
         found = [s for (row, _), group in pieces.items() for s in self._merge(self._listings[row], group)]
+        outfits = self._together.outfits(worn)
+        whose = (tuple(sorted({outfits[t] for t in s.tracks if t in outfits})) for s in found)
+        found = [replace(s, outfits=numbers) for s, numbers in zip(found, whose, strict=True)]
         return sorted(found, key=lambda s: (s.first, s.product.id))
 
     def _decided(self, row: int, garments: Garments) -> int:
@@ -229,7 +252,8 @@ def _sighting(product: Product, pieces: list[tuple[_Run, _Votes]]) -> Sighting:
     runs = [run for run, _ in pieces]
     # Two people in the same shirt are still one product on screen.
     spans = _union(span for run in runs for span in run.spans)
-    best = max((run.best for run in runs), key=lambda view: view.quality)
+    seen_best = max(runs, key=lambda run: run.best.quality)
+    best = seen_best.best
     frames = sum(votes.frames for _, votes in pieces)
     return Sighting(
         product=product,
@@ -243,6 +267,9 @@ def _sighting(product: Product, pieces: list[tuple[_Run, _Votes]]) -> Sighting:
         tracks=tuple(sorted({run.track for run in runs})),
         type=product.type or best.type,
         thumbnail=best.jpeg,
+        best_time=best.time,
+        best_box=best.box,
+        attributes=Attributes.of(seen_best.look) if seen_best.look is not None else Attributes(),
     )
 
 

@@ -81,8 +81,12 @@ class Timecode:
 
     def format(self, time: Fraction) -> str:
         """The timecode of the frame shown at an exact time (seconds, as in `Frame.timestamp`)."""
+        return self.text(self.number(time))
+
+    def number(self, time: Fraction) -> int:
+        """The frame shown at an exact time, as a number counted from 00:00:00:00."""
         # The nearest frame, not the one before: files round their stamps, MKV to milliseconds.
-        return self.text(self.start + math.floor((time - self.origin) * self.rate + Fraction(1, 2)))
+        return self.start + math.floor((time - self.origin) * self.rate + Fraction(1, 2))
 
     def parse(self, text: str) -> Fraction:
         """The exact time in seconds of the frame with this timecode.

@@ -123,10 +123,10 @@ class Garments:
     Indexing with a boolean mask, a slice or integers filters all columns. Instances are not changed in place:
     `with_columns` returns a new one. Iterating gives `Garments` of one row each, for which `type_name` and
     `product` are defined too. `carried` says whether the boxes were moved on from the frame before, in place of a
-    detection.
+    detection; `in_shot` is the number of the shot, also of a frame without garments, and 0 before tracking.
     """
 
-    __slots__ = ("_columns", "_products", "carried")
+    __slots__ = ("_columns", "_products", "carried", "in_shot")
 
     def __init__(self, xyxy: NDArray, score: NDArray | None = None, **columns: NDArray | None) -> None:
         """Take the columns given and check their shapes.
@@ -140,7 +140,7 @@ class Garments:
         given = {"xyxy": xyxy, "score": score, **columns}
         self._columns = {name: _check(name, value, len(xyxy)) for name, value in given.items() if value is not None}
         self._products: Callable[[int], Product | None] | None = None
-        self.carried = False
+        self.carried, self.in_shot = False, 0
 
     @classmethod
     def empty(cls) -> Garments:
@@ -159,14 +159,20 @@ class Garments:
         """A copy that is marked: its boxes do not come from a detection in this frame."""
         return self._copy(self._products, True)
 
+    def of_shot(self, number: int) -> Garments:
+        """A copy that belongs to a shot, numbered from 1."""
+        copy = self._copy(self._products, self.carried)
+        copy.in_shot = number
+        return copy
+
     def _copy(self, products: Callable[[int], Product | None] | None, carried: bool) -> Garments:
         copy = Garments.__new__(Garments)
-        copy._columns, copy._products, copy.carried = self._columns, products, carried
+        copy._columns, copy._products, copy.carried, copy.in_shot = self._columns, products, carried, self.in_shot
         return copy
 
     def _like(self, new: Garments) -> Garments:
         """New garments with what belongs to no column."""
-        new._products, new.carried = self._products, self.carried
+        new._products, new.carried, new.in_shot = self._products, self.carried, self.in_shot
         return new
 
     def has(self, name: str) -> bool:

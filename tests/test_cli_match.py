@@ -20,7 +20,7 @@ import pytest
 from matcher.bundle import Bundle
 from matcher.cli.checks import check_clashes
 from matcher.cli.main import main
-from matcher.cli.output import FILES, RunFolder
+from matcher.cli.output import EXPORTED, FILES, RunFolder
 from matcher.errors import InputError
 from matcher.sinks.video import VideoWriter
 from matcher.video.open import open_video
@@ -52,7 +52,7 @@ def match(shop: Path, out: Path, *more: str) -> int:
 
 def test_match_writes_every_output(shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "results"
-    assert match(shop, out, "--overlay") == 0
+    assert match(shop, out, "--overlay", "--export", "all") == 0
     assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
     lines = [json.loads(line) for line in (out / "frames.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(lines) == COUNT and [line["time"] for line in lines] == pytest.approx([i / 25 for i in range(COUNT)])
@@ -99,7 +99,7 @@ def test_a_part_of_a_video(shop: Path, tmp_path: Path) -> None:
 
 def test_an_earlier_run_is_replaced_as_a_whole(shop: Path, tmp_path: Path) -> None:
     assert match(shop, tmp_path, "--overlay") == 0 and match(shop, tmp_path) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(set(FILES) - {"overlay.mp4"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(set(FILES) - {"overlay.mp4", *EXPORTED})
 
 
 def test_a_failed_run_leaves_an_earlier_one_untouched(tmp_path: Path) -> None:

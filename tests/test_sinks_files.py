@@ -113,6 +113,7 @@ def test_jsonl_is_the_documented_format(tmp_path: Path) -> None:
     assert [json.loads(line)["pts"] for line in lines] == [0, 40]
     assert json.loads(lines[1]) == {
         "pts": 40,
+        "frame": 1,
         "detected": True,
         "time": 0.04,
         "garments": [

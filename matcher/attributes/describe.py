@@ -51,6 +51,16 @@ class Attributes:
         shares = tuple(round(float(parts["colours"][i]), 3) for i in named)
         return cls(tuple(COLOURS[i] for i in named), shares, **said)
 
+    def look(self) -> NDArray[np.float32]:
+        """A row (LOOK,) that reads as these attributes."""
+        rows = {name: np.zeros(len(names), np.float32) for name, names in PARTS.items()}
+        for name, share in zip(self.colours, self.shares, strict=True):
+            rows["colours"][COLOURS.index(name)] = share
+        for part in SURE:
+            if word := getattr(self, part):
+                rows[part][PARTS[part].index(word)] = 1
+        return np.concatenate(list(rows.values()))
+
     @property
     def swatches(self) -> tuple[tuple[int, int, int], ...]:
         """A BGR colour to show for each of `colours`."""

@@ -20,7 +20,9 @@ GROUP = "asworn.commands"
 # Name -> (where it is, what help says). Help must not import the commands.
 OWN = {
     "match": ("matcher.cli.match:match", "Find the products worn in a video."),
+    "report": ("matcher.cli.report:report", "Make the reports and exports of a finished run again."),
     "live": ("matcher.cli.live:live", "Match cameras and streams while they play."),
+    "serve": ("matcher.cli.serve:serve", "Start the web app."),
     "image": ("matcher.cli.image:image", "Find the products worn in one picture."),
     "catalog": ("matcher.cli.catalog:app", "Look into a catalogue: info, check, search, export, gc."),
     "doctor": ("matcher.cli.doctor:doctor", "Say what is installed here, what works, and how fast."),
@@ -28,7 +30,6 @@ OWN = {
 SUMMARIES = {
     "demo": "Make a sample shop and clip, index, match, and write every output.",
     "index": "Turn a shop's feed into a catalogue.",
-    "serve": "Start the web app.",
     "eval": "Measure the detector, types, retrieval or a video.",
     "data": "Look through a public data set: what it holds, and what is broken.",
     "train": "Train the detector, type classifier, embedder or verifier.",
@@ -40,6 +41,7 @@ ORDER = (
     "demo",
     "index",
     "match",
+    "report",
     "image",
     "live",
     "serve",
@@ -52,7 +54,7 @@ ORDER = (
     "doctor",
     "catalog",
 )
-EXTRAS = {"train": "train", "export": "train", "export-full": "train", "serve": "web"}
+EXTRAS = {"train": "train", "export": "train", "export-full": "train"}
 
 
 class LazyCommand(typer.core.TyperCommand):

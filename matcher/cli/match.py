@@ -23,6 +23,7 @@ from matcher.cli.options import (
     DecodeOption,
     DetectorOption,
     DeviceOption,
+    ExportOption,
     FpsTargetOption,
     MasksOption,
     ThreadsOption,
@@ -33,6 +34,8 @@ from matcher.cli.options import (
 )
 from matcher.cli.output import RunFolder, err, out
 from matcher.engine.schedule import Schedule
+from matcher.exports.finished import Finished
+from matcher.exports.registry import export_names, write_exports
 from matcher.pipeline import Pipeline
 from matcher.runner import Progress as Step
 from matcher.runner import Summary, run
@@ -40,7 +43,7 @@ from matcher.sightings import Sighting
 from matcher.sinks.base import Sink
 from matcher.sinks.jsonl import JsonlSink
 from matcher.sinks.report import Report
-from matcher.sinks.run_json import pipeline_record, run_record, write_run
+from matcher.sinks.run_json import pipeline_record, products_record, run_record, video_record, write_run
 from matcher.sinks.video import OverlaySink
 from matcher.types import TIERS
 from matcher.video.open import open_video
@@ -52,6 +55,7 @@ def match(
     folder: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
     catalog: CatalogOption = None,
     overlay: Annotated[bool, typer.Option("--overlay", help="Also write the video with what was found.")] = False,
+    export: ExportOption = "",
     config: ConfigOption = "file.toml",
     bundle: BundleOption = None,
     detector: DetectorOption = "",
@@ -68,8 +72,10 @@ def match(
 ) -> None:
     """Find the products worn in a video.
 
-    Writes frames.jsonl, sightings.csv, report.html and run.json into the folder, and overlay.mp4 with --overlay.
+    Writes frames.jsonl, sightings.csv, report.html and run.json into the folder, overlay.mp4 with --overlay, and
+    files for other programs with --export.
     """
+    names = export_names(export)
     span = parse_time(start), parse_time(end)
     check_span(*span)
     results = RunFolder(folder)
@@ -83,7 +89,8 @@ def match(
             report = Report(staging, source, pipeline.products)
             sinks = _sinks(staging, source, pipeline, report, overlay)
             summary = _run(source, pipeline, sinks, schedule, *span)
-            write_run(staging / "run.json", _record(source, pipeline, summary, schedule))
+            write_exports(names, Finished(report.sightings, report.facts, staging / "frames.jsonl"), staging)
+            write_run(staging / "run.json", _record(source, pipeline, summary, schedule, report))
     _tell(summary, report.sightings, folder)
     if source.truncated:
         err.print("the video ends earlier than it says it does; its last part may be missing")
@@ -135,7 +142,7 @@ def _show(bar: Progress, task: TaskID, step: Step) -> None:
     bar.update(task, completed=step.frames, rate=step.rate)
 
 
-def _record(source: VideoSource, pipeline: Pipeline, summary: Summary, schedule: Schedule) -> dict:
+def _record(source: VideoSource, pipeline: Pipeline, summary: Summary, schedule: Schedule, report: Report) -> dict:
     parts = pipeline_record(pipeline, schedule)
     return run_record(
         source.name,
@@ -144,6 +151,8 @@ def _record(source: VideoSource, pipeline: Pipeline, summary: Summary, schedule:
         pipeline.timings,
         corrupt=source.corrupt,
         truncated=source.truncated,
+        video=video_record(source, report.unit),
+        products=products_record(report.sightings),
         **parts,
     )
 

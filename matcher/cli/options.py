@@ -13,6 +13,7 @@ from matcher.catalog.interface import OpenOptions
 from matcher.config import PipelineConfig, load_pipeline_config
 from matcher.engine.schedule import Schedule
 from matcher.errors import ConfigError, InputError
+from matcher.exports.registry import EXPORTS
 from matcher.pipeline import Pipeline, open_bundle, spread_over_cores
 
 CatalogOption = Annotated[Path | None, typer.Option("--catalog", help="The shop's catalogue; without it types only.")]
@@ -30,6 +31,9 @@ FpsTargetOption = Annotated[
     float, typer.Option("--fps-target", min=0, help="Frames a second to reach, detecting as many as fit; 0 = all.")
 ]
 BudgetOption = Annotated[float, typer.Option("--budget-ms", min=0, help="The same as milliseconds a frame.")]
+ExportOption = Annotated[
+    str, typer.Option("--export", metavar="NAMES", help=f"Also write, with commas: {', '.join(EXPORTS)}, or all.")
+]
 MasksOption = Annotated[bool, typer.Option("--masks/--no-masks", help="Outline garments; off is faster.")]
 
 

@@ -10,9 +10,11 @@ from types import TracebackType
 from rich.console import Console
 
 from matcher.errors import InputError
+from matcher.exports.registry import EXPORTS
 
 # What a run may write. run.json comes last: a folder that has it holds a whole run.
-FILES = ("frames.jsonl", "sightings.csv", "report.html", "overlay.mp4", "run.json")
+EXPORTED = tuple(file for files in EXPORTS.values() for file in files)
+FILES = ("frames.jsonl", "sightings.csv", "report.html", "overlay.mp4", *EXPORTED, "run.json")
 MARK = "run.json"
 _STAGING = ".unfinished-"
 

@@ -7,7 +7,6 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from importlib import resources
@@ -20,6 +19,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from matcher.sightings import Sighting
+from matcher.sinks.facts import UNITS, ReportFacts
 from matcher.sinks.safe import safe_link
 from matcher.timecode import Timecode
 from matcher.types import EXACT, TIERS, Product
@@ -32,39 +32,8 @@ MAX_ROWS = 60  # appearances listed per product
 MAX_THUMBNAILS = 400
 _PER_PRODUCT = 6
 _THUMB_PX = 176
-_UNITS = 10_000  # width of the timeline's drawing
 _LEAST = 24  # narrowest mark on it
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
-
-
-@dataclass(frozen=True)
-class ReportFacts:
-    """What the page says about the video.
-
-    Attributes:
-        name: of the video.
-        size: (width, height) in pixels.
-        frames: how many were looked at.
-        start: exact time of the first frame, seconds.
-        end: exact time at which the last one goes.
-        timecode: how times are written.
-    """
-
-    name: str
-    size: tuple[int, int]
-    frames: int
-    start: Fraction
-    end: Fraction
-    timecode: Timecode
-
-    @property
-    def length(self) -> float:
-        """Seconds, at least a thousandth."""
-        return max(float(self.end - self.start), 1e-3)
-
-    def place(self, time: Fraction) -> int:
-        """Where a time lies on the timeline, 0 to 10,000."""
-        return round(min(max(float(time - self.start) / self.length, 0), 1) * _UNITS)
 
 
 def render_report(sightings: Sequence[Sighting], facts: ReportFacts, picture_of: PictureOf | None = None) -> str:
@@ -99,7 +68,7 @@ def render_report(sightings: Sequence[Sighting], facts: ReportFacts, picture_of:
         length=_duration(facts.length),
         ticks=_ticks(facts),
         cuts=_cuts(sightings, facts),
-        units=_UNITS,
+        units=UNITS,
         style=Markup(style),  # ours, not the user's
         style_hash=digest,
     )
@@ -157,7 +126,7 @@ def _mark(sighting: Sighting, facts: ReportFacts) -> dict[str, Any]:
     # A glimpse in a long film would be thinner than a pixel.
     wide = max(facts.place(sighting.last) - x, _LEAST)
     words = f"{facts.timecode.format(sighting.first)} to {facts.timecode.format(sighting.last)}"
-    return {"x": min(x, _UNITS - wide), "width": wide, "tier": TIERS[sighting.tier], "words": words}
+    return {"x": min(x, UNITS - wide), "width": wide, "tier": TIERS[sighting.tier], "words": words}
 
 
 def _thumbnails(group: list[Sighting], facts: ReportFacts, budget: list[int]) -> list[dict[str, str]]:
@@ -206,7 +175,7 @@ def _ticks(facts: ReportFacts) -> list[dict[str, Any]]:
         seconds = number * step
         clock = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
         ticks.append({"x": facts.place(facts.timecode.origin + seconds), "words": clock.removeprefix("0:")})
-    return [tick for tick in ticks if tick["x"] <= _UNITS * 0.96]
+    return [tick for tick in ticks if tick["x"] <= UNITS * 0.96]
 
 
 def _cuts(sightings: Sequence[Sighting], facts: ReportFacts) -> list[int]:

@@ -15,14 +15,15 @@ from matcher.types import TIERS, Frame, Garments
 
 
 class JsonlSink(Closing):
-    """Writes `{"pts", "time", "detected", "garments": [{"box", "score", "type", "type_score", "track", "tier",
-    "products"}]}` lines.
+    """Writes `{"pts", "time", "frame", "shot", "detected", "garments": [{"box", "score", "type", "type_score",
+    "track", "tier", "products", "quality"}]}` lines.
 
-    `detected` is false where the boxes were carried on from the frame before. `box` is [x0, y0, x1, y1] in source
+    `frame` counts the decoded frames from 0, `shot` from 1 (left out where nothing tracks), `quality` (0..1) says how
+    well the tracker sees the garment. `detected` is false where the boxes were carried on from the frame before. `box` is [x0, y0, x1, y1] in source
     pixels, `time` seconds, scores 0..1, `track` null before the tracker knows the garment, `tier` exact, similar or
     none, `products` [{"id", "score"}] best first: the first one is what the tier speaks of, and with tier none they
     are mere candidates. Columns whose stage has not run are null or empty. With attributes on there are also "colours"
-    (names, the most of it first), "pattern", "sleeves" and "length" where they can be told, and "keywords".
+    (names, the most of it first) and their "shares" of the garment, "pattern", "sleeves" and "length" where they can be told, and "keywords".
     """
 
     def __init__(self, path: str | Path, products: Products | None = None) -> None:
@@ -62,8 +63,9 @@ class JsonlSink(Closing):
 def frame_record(frame: Frame, garments: Garments, products: Products | None = None) -> dict[str, Any]:
     """The JSON object of one frame (see `JsonlSink`)."""
     rows = [garment_record(row, products) for row in garments]
-    time = _number(frame.time, 6)
-    return {"pts": int(frame.pts), "time": time, "detected": not garments.carried, "garments": rows}
+    facts = {"pts": int(frame.pts), "time": _number(frame.time, 6), "frame": frame.index}
+    shot = {"shot": garments.in_shot} if garments.in_shot else {}
+    return {**facts, **shot, "detected": not garments.carried, "garments": rows}
 
 
 def garment_record(garment: Garments, products: Products | None = None) -> dict[str, Any]:
@@ -79,7 +81,8 @@ def garment_record(garment: Garments, products: Products | None = None) -> dict[
         "tier": TIERS[int(garment.tier[0])] if garment.has("tier") else None,
         "products": _matches(garment, products),
     }
-    return {**record, **look_record(garment)} if garment.has("look") else record
+    seen = {"quality": _number(garment.quality[0], 4)} if garment.has("quality") else {}
+    return {**record, **seen, **(look_record(garment) if garment.has("look") else {})}
 
 
 def look_record(garment: Garments) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def look_record(garment: Garments) -> dict[str, Any]:
     found = Attributes.of(garment.look[0])
     named = {name: getattr(found, name) for name in ("pattern", "sleeves", "length") if getattr(found, name)}
     words = keywords(garment.type_name if garment.has("type_probs") else "", found)
-    return {"colours": list(found.colours), **named, "keywords": words}
+    return {"colours": list(found.colours), "shares": list(found.shares), **named, "keywords": words}
 
 
 def _matches(garment: Garments, products: Products | None) -> list[dict[str, Any]]:

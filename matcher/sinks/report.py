@@ -9,12 +9,15 @@ from pathlib import Path
 from matcher.files import PartFile, write_whole
 from matcher.sightings import Sighting, SightingLog
 from matcher.sinks.base import Closing, Products
-from matcher.sinks.html import PictureOf, ReportFacts, render_report
+from matcher.sinks.facts import ReportFacts
+from matcher.sinks.html import PictureOf, render_report
 from matcher.sinks.pace import Pace
 from matcher.sinks.table import write_sightings
 from matcher.timecode import Timecode
 from matcher.types import Frame, Garments
 from matcher.video.source import VideoSource
+
+Illustrate = Callable[[list[Sighting]], list[Sighting]]
 
 
 class Report(Closing):
@@ -28,6 +31,8 @@ class Report(Closing):
     Attributes:
         sightings: one per product and appearance, after `close`.
         timecode: how times are written, after `close`.
+        facts: about the video, after `close`.
+        unit: seconds per unit of the frames' stamps.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class Report(Closing):
         shot: Callable[[], int] = lambda: 1,
         retroactive: bool = True,
         picture_of: PictureOf | None = None,
+        illustrate: Illustrate | None = None,
     ) -> None:
         """Say where to.
 
@@ -48,26 +54,33 @@ class Report(Closing):
             shot: asked for the number of the current shot, from 1, where the garments' column `shot` is missing.
             retroactive: whether a track's decision also holds for its earlier frames; false for live streams.
             picture_of: gives the shop's picture (H, W, 3) uint8 BGR of a product for the page, or None.
+            illustrate: gives sightings their thumbnails at the end, where frames come without pictures.
 
         Raises:
             InputError: its folder cannot be made.
         """
         self._csv, self._html = _targets(Path(path))
-        self._video, self._shot, self._picture_of = video, shot, picture_of
+        self._video, self._shot, self._picture_of, self._illustrate = video, shot, picture_of, illustrate
         self._log = SightingLog(products, retroactive, thumbnails=self._html is not None)
         self._pace = Pace()
         self._name, self._size = video.name if video is not None else "", (0, 0)
         self._closed = False
         self.sightings: list[Sighting] = []
         self.timecode = Timecode.of(Fraction(25))
+        self.facts: ReportFacts | None = None
+        self.unit = Fraction(1, 1000)
+        self._shots: dict[int, Fraction] = {}
 
     def write(self, frame: Frame, garments: Garments) -> None:
         """Take the settled garments of the next frame."""
         if not self._pace.frames:
-            self._name, self._size = self._name or frame.source, frame.size
+            self._name, self.unit = self._name or frame.source, frame.time_base
+            self._size = self._video.size if self._video is not None else frame.size
         self._pace.see(frame)
         known = len(garments) and garments.has("shot")
-        self._log.add(frame, garments, int(garments.shot[0]) if known else self._shot())
+        shot = garments.in_shot or (int(garments.shot[0]) if known else self._shot())
+        self._shots.setdefault(shot, frame.timestamp)
+        self._log.add(frame, garments, shot)
 
     def close(self, ok: bool = True) -> None:
         """Write the files, or nothing after a failure.
@@ -90,11 +103,14 @@ class Report(Closing):
         self.timecode = Timecode.of(pace.rate if pace.variable else rate, start, origin, pace.variable)
         end = pace.last + 1 / rate if pace.frames else first
         self.sightings = self._log.finish(None if pace.variable else end)
+        if self._illustrate is not None:
+            self.sightings = self._illustrate(self.sightings)
+        shots = tuple(sorted(self._shots.items()))
+        self.facts = ReportFacts(self._name or "video", self._size, pace.frames, first, end, self.timecode, shots)
         if self._csv is not None:
             write_sightings(self._csv, self.sightings, self.timecode)
         if self._html is not None:
-            facts = ReportFacts(self._name or "video", self._size, pace.frames, first, end, self.timecode)
-            write_whole(self._html, render_report(self.sightings, facts, self._picture_of))
+            write_whole(self._html, render_report(self.sightings, self.facts, self._picture_of))
 
 
 def _targets(path: Path) -> tuple[Path | None, Path | None]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from matcher.catalog.catalog import Catalog
     from matcher.engine.schedule import Schedule
     from matcher.pipeline import Pipeline
+    from matcher.sightings import Sighting
+    from matcher.video.source import VideoSource
 
 PACKAGES = ("numpy", "opencv-python-headless", "av", "onnxruntime", "faiss-cpu")
 PERCENTILES = (50, 95, 99)
@@ -82,6 +86,27 @@ def run_record(
         "dropped": dropped,
         "corrupt": corrupt,
         **more,
+    }
+
+
+def video_record(source: VideoSource, unit: Fraction) -> dict[str, Any]:
+    """What run.json says of the video, enough to make the reports again; `unit` is that of the frames' stamps."""
+    return {
+        "name": source.name,
+        "size": list(source.size),
+        "rate": str(source.rate),
+        "time_base": str(unit),
+        "start": str(source.start),
+        "start_timecode": source.start_timecode,
+    }
+
+
+def products_record(sightings: Iterable[Sighting]) -> dict[str, dict[str, Any]]:
+    """The listings of the products that were seen, by id."""
+    listings = {s.product.id: s.product for s in sightings}
+    return {
+        name: {k: v for k, v in asdict(product).items() if v not in ("", None) and k != "id"}
+        for name, product in sorted(listings.items())
     }
 
 

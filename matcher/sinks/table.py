@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
+from matcher.attributes.describe import keywords
 from matcher.files import write_whole
 from matcher.sightings import Sighting
 from matcher.sinks.safe import safe_cell, safe_link
@@ -29,6 +30,10 @@ COLUMNS = (
     "shot",
     "track",
     "disclosure",
+    "colours",
+    "pattern",
+    "keywords",
+    "outfit",
 )
 
 
@@ -38,7 +43,8 @@ def write_sightings(path: str | Path, sightings: Iterable[Sighting], timecode: T
     `last_*` is when the last frame goes, so last - first is the length; seconds are the file's own times, as in
     frames.jsonl; timecodes count from the video's start timecode. Several tracks are separated by spaces. Texts that
     a spreadsheet would take for formulas get an apostrophe in front; links other than http(s) are left out.
-    `disclosure` is the label that must stand where the link is shown.
+    `disclosure` is the label that must stand where the link is shown. `colours`, `pattern` and `keywords` say what the
+    garment looks like; `outfit` numbers what was worn together.
 
     Raises:
         InputError: the file cannot be written.
@@ -70,4 +76,8 @@ def _row(sighting: Sighting, timecode: Timecode) -> list[str | int]:
         sighting.shot,
         " ".join(map(str, sighting.tracks)),
         safe_cell(product.disclosure),
+        ", ".join(sighting.attributes.colours),
+        sighting.attributes.pattern,
+        ", ".join(keywords(sighting.type, sighting.attributes)),
+        " ".join(map(str, sighting.outfits)),
     ]

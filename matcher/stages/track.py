@@ -234,13 +234,14 @@ class Tracker:
         kept = garments[rows]
         slot = SLOT_OF_TYPE[kept.type_id]
         quality = view_quality(frame.image, kept.xyxy, kept.score, slot)
-        return kept.with_columns(
+        described = kept.with_columns(
             track_id=np.array([track.id for track in tracks], np.int64),
             quality=quality,
             due=self._due(tracks, quality, time),
             shot=np.full(len(rows), self.shot),
             type_probs=np.array([track.belief.probs for track in tracks], np.float32).reshape(kept.type_probs.shape),
         )
+        return described.of_shot(self.shot)
 
     def _due(self, tracks: list[Track], quality: NDArray[np.float32], time: float) -> NDArray[np.bool_]:
         """The rows that want an embedding most, at most `max_due`, so that no frame takes much longer than others."""

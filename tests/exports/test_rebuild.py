@@ -1,0 +1,62 @@
+"""A finished run whose reports are made again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from matcher.cli.main import main
+
+
+@pytest.fixture()
+def copy(run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(run, tmp_path / "copy"))
+
+
+def test_the_table_and_the_exports_come_out_as_they_were(run: Path, copy: Path) -> None:
+    names = ["sightings.csv", "timeline.edl", "timeline.xml", "products.vtt", "chapters.txt", "detections.coco.json"]
+    for name in names:
+        (copy / name).unlink()
+    assert main(["report", str(copy), "--export", "all"]) == 0
+    for name in names:
+        assert (copy / name).read_bytes() == (run / name).read_bytes(), name
+
+
+def test_the_page_has_pictures_where_the_film_is_given(run: Path, copy: Path, film: Path) -> None:
+    assert main(["report", str(copy)]) == 0
+    without = (copy / "report.html").read_text("utf-8")
+    assert main(["report", str(copy), "--video", str(film / "film.mp4")]) == 0
+    assert "image/jpeg" not in without
+    assert (copy / "report.html").read_text("utf-8").count("image/jpeg") == (run / "report.html").read_text(
+        "utf-8"
+    ).count("image/jpeg")
+
+
+def test_the_catalogue_gives_newer_texts(copy: Path, film: Path) -> None:
+    record = json.loads((copy / "run.json").read_text())
+    record["products"]["p-tops"]["title"] = "An older title"
+    (copy / "run.json").write_text(json.dumps(record))
+    assert main(["report", str(copy)]) == 0
+    assert "An older title" in (copy / "sightings.csv").read_text()
+    assert main(["report", str(copy), "--catalog", str(film / "toy.catalog")]) == 0
+    assert "An older title" not in (copy / "sightings.csv").read_text()
+
+
+@pytest.mark.parametrize("damage", ["none", "no run", "no video", "cut line", "no result"])
+def test_what_cannot_be_read_is_said(damage: str, copy: Path, capsys: pytest.CaptureFixture) -> None:
+    frames = copy / "frames.jsonl"
+    if damage == "no run":
+        (copy / "run.json").unlink()
+    elif damage == "no video":
+        (copy / "run.json").write_text('{"frames": 1}')
+    elif damage == "cut line":
+        frames.write_text(frames.read_text()[:-40])
+    elif damage == "no result":
+        frames.write_text('{"garments": [{"box": 1}]}\n')
+    before = (copy / "sightings.csv").read_bytes()
+    assert main(["report", str(copy)]) == (0 if damage == "none" else 2)
+    assert (copy / "sightings.csv").read_bytes() == before
+    assert damage == "none" or "match" in capsys.readouterr().err
