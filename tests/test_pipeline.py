@@ -103,7 +103,7 @@ def test_a_track_wants_a_surer_box_than_a_picture(bundle: Bundle, catalog: Catal
     detector = bundle.model("detector")
     models = bundle.card["models"] | {"detector": detector | {"start_score": 1.1}}
     pipeline = Pipeline(catalog=catalog, bundle=Bundle(bundle.folder, bundle.card | {"models": models}))
-    frames = list(walk(6))
+    frames = list(islice(walk(), 6))
     assert len(pipeline.image(frames[0].image)) == 3
     assert [len(pipeline(frame)) for frame in frames] == [0] * 6
     told = PipelineConfig(detect=DetectConfig(score_threshold=detector["score_threshold"]))
