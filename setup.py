@@ -72,9 +72,10 @@ setup(
         "torch": TORCH,
         "clip": CLIP,
         "report": REPORT,
+        "live": LIVE,
         "bench": BENCH,
         "scale": RAY + MILVUS,
-        "dev": DEV + REPORT + TRAIN + CLIP + BENCH + MILVUS,
+        "dev": DEV + REPORT + LIVE + TRAIN + CLIP + BENCH + MILVUS,
     },
     entry_points={
         "console_scripts": ["asworn=matcher.cli.main:main"],
