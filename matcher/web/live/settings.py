@@ -109,7 +109,7 @@ class ChatConfig:
         for name in filter(None, (self.channel, self.nick)):
             _require(bool(_CHANNEL.match(name)), f"{name!r} is no name of a channel: letters, digits and _")
         _require(bool(re.match(r"[^\s\x00-\x1f]{1,25}$", self.command)), "the chat command is one word")
-        _require(1 <= self.port <= 65535 and self.every_s >= 1, "port is 1 to 65535, every_s at least 1")
+        _require(1 <= self.port <= 65535 and self.every_s >= 1.5, "port is 1 to 65535, every_s at least 1.5")
 
 
 @dataclass(frozen=True)
