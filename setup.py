@@ -48,6 +48,7 @@ REPORT = ["opentimelineio>=0.17", "otio-cmx3600-adapter>=1.0", "otio-fcp-adapter
 LIVE = ["simpleobsws>=1.4"]
 BENCH = ["matplotlib>=3.8", "scenedetect-headless>=0.7"]
 DEV = ["pytest>=8", "ruff>=0.8", "import-linter>=2.1", "playwright>=1.45", "irc>=20"]
+DEV += ["axe-core-python>=0.1", "schemathesis>=4"]
 
 setup(
     name="asworn",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from matcher.cli import commands
+from matcher.cli.commands import EXTRAS
 from matcher.cli.main import main
 
 PLUGIN = """
@@ -50,7 +51,6 @@ ENTRY_POINTS = """[asworn.commands]
 hello = toy_plugin:hello
 fail = toy_plugin:fail
 group = toy_plugin:app
-serve = toy_broken:serve
 broken = toy_broken:go
 number = toy_plugin:number
 match = toy_plugin:hello
@@ -88,7 +88,6 @@ def test_our_commands_cannot_be_replaced(plugins: Path) -> None:
         (["fail", "ctrl-c"], 130, ["stopped; nothing half-written"]),
         (["fail", "exit"], 7, []),
         (["broken"], 2, ["asworn: asworn broken cannot start: No module named 'a_library_that_is_not_there'"]),
-        (["serve"], 2, ["pip install 'asworn[web]'"]),
         (["number"], 2, ["asworn: asworn number is not a command"]),
         (["hello"], 2, ["asworn: Missing argument", "See: asworn hello --help"]),
         (["hello", "Ann", "--quick"], 2, ["asworn: No such option", "See: asworn hello --help"]),
@@ -103,6 +102,14 @@ def test_failures_are_one_or_two_plain_lines(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) <= 2 and not any("Traceback" in line for line in lines)
     assert all(any(text in line for line in lines) for text in says), lines
+
+
+def test_a_command_without_its_extra_names_it(
+    plugins: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EXTRAS, "broken", "toys")
+    assert main(["broken"]) == 2
+    assert "pip install 'asworn[toys]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("args", [["--debug", "fail", "bug"], ["fail", "bug", "--debug"]])

@@ -196,8 +196,9 @@ def test_image_writes_an_overlay_and_crops(shop: Path, tmp_path: Path, capsys: p
     assert main([*args, "--overlay", str(tmp_path / "o.jpg"), "--crops", str(tmp_path / "c")]) == 0
     assert "3 garments" in capsys.readouterr().out
     assert cv2.imread(str(tmp_path / "o.jpg")).shape == (360, 640, 3)
-    names = sorted(path.name.split("-")[1] for path in (tmp_path / "c").iterdir())
-    assert names == ["bags.png", "pants.png", "tops.png"]
+    names = {path.name.partition("-")[2] or path.name for path in (tmp_path / "c").iterdir()}
+    types = ("bags", "pants", "tops")
+    assert names == {"labels.csv", *(f"{t}.png" for t in types), *(f"{t}-cutout.png" for t in types)}
     top = cv2.imread(str(next((tmp_path / "c").glob("*tops.png"))))
     assert np.abs(top.astype(int) - (0, 0, 255)).mean() < 20
 

@@ -180,6 +180,22 @@ class Table:
         found = self._query("SELECT row FROM product WHERE id = ?", [product_id])
         return found[0][0] if found else None
 
+    def with_words(self, words: str, type_name: str | None = None, limit: int = 20) -> list[Product]:
+        """Products whose title, brand, colour or id together have every one of some words, in the order of rows.
+
+        Args:
+            words: parts of words, without regard to the case of ASCII letters.
+            type_name: of these alone; None = of every type.
+            limit: products at most.
+        """
+        parts = words.split()
+        text = "(id || ' ' || title || ' ' || brand || ' ' || colour)"
+        # instr on lowered texts in place of LIKE: what is searched for may hold % and _.
+        clauses = [f"instr(lower({text}), lower(?)) > 0"] * len(parts) + ["(? IS NULL OR type = ?)"]
+        sql = f"SELECT row FROM product WHERE {' AND '.join(clauses)} ORDER BY row LIMIT ?"
+        found = self._query(sql, [*parts, type_name, type_name, limit])
+        return [self.product(row) for (row,) in found]
+
     def _allowed(self, filters: Filters) -> NDArray[np.bool_]:
         """(P,) which products the filters let through."""
         condition, values = filters.where()

@@ -29,6 +29,7 @@ from matcher.cli.output import out
 from matcher.errors import InputError
 from matcher.files import write_whole
 from matcher.pipeline import Pipeline
+from matcher.sinks.cutouts import write_cutouts
 from matcher.sinks.draw import disclosures, draw
 from matcher.sinks.jsonl import garment_record
 from matcher.types import TIERS, Garments
@@ -40,7 +41,10 @@ def image(
     catalog: CatalogOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     overlay: Annotated[Path | None, typer.Option(help="Also write the picture with what was found.")] = None,
-    crops: Annotated[Path | None, typer.Option(help="Also write a picture of each garment into this folder.")] = None,
+    crops: Annotated[
+        Path | None,
+        typer.Option(help="Also write each garment, in its box and cut out, and labels.csv into this folder."),
+    ] = None,
     config: ConfigOption = "file.toml",
     bundle: BundleOption = None,
     detector: DetectorOption = "",
@@ -58,7 +62,7 @@ def image(
     if overlay is not None:
         _write_picture(overlay, draw(pixels, garments, pipeline.products))
     if crops is not None:
-        _write_crops(crops, pixels, garments)
+        write_cutouts(crops, pixels, garments)
     if as_json:
         typer.echo(json.dumps(_record(picture, pixels, garments, pipeline), ensure_ascii=False, allow_nan=False))
     else:
@@ -85,14 +89,6 @@ def _table(garments: Garments, pipeline: Pipeline) -> Table:
         found = (escape(product.name), f"{one.best_score[0]:.2f}", TIERS[one.tier[0]]) if product else ("", "", "")
         table.add_row(f"{one.type_name} {one.type_score[0]:.0%}", box, f"{one.score[0]:.2f}", *found)
     return table
-
-
-def _write_crops(folder: Path, pixels: NDArray[np.uint8], garments: Garments) -> None:
-    for i, one in enumerate(garments):
-        x0, y0, x1, y1 = (int(v) for v in (*np.floor(one.xyxy[0, :2]), *np.ceil(one.xyxy[0, 2:])))
-        crop = pixels[y0:y1, x0:x1]
-        if crop.size:
-            _write_picture(folder / f"{i:02d}-{one.type_name}.png", crop)
 
 
 def _write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:

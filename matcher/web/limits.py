@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_LEAST_RATE = 1 << 20  # bytes a second of a connection that is not too slow
 _CLIENTS = 4096  # remembered; whoever came longest ago is forgotten
 
 
@@ -25,7 +26,7 @@ class Limits:
     Attributes:
         body_bytes: of a request.
         larger: path -> bytes, for paths that take more, such as those of pictures and videos.
-        body_s: seconds in which a body must have arrived; those in `larger` have ten times as long.
+        body_s: seconds in which a body must have arrived, and one more for each MiB that its path allows.
         rate: requests a second of one client, on average.
         burst: requests that a client may send at once.
     """
@@ -111,8 +112,7 @@ class BodyLimit:
         if stated.isdecimal() and int(stated[:20]) > most:
             await JSONResponse({"detail": _too_large(most)}, 413, {"Connection": "close"})(scope, receive, send)
             return
-        seconds = self._limits.body_s * (10 if scope["path"] in self._limits.larger else 1)
-        await self._app(scope, _watched(receive, most, seconds), send)
+        await self._app(scope, _watched(receive, most, self._limits.body_s + most / _LEAST_RATE), send)
 
 
 def _watched(receive: Receive, most: int, seconds: float) -> Receive:
