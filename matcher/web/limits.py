@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _LEAST_RATE = 1 << 20  # bytes a second of a connection that is not too slow
+_DRAIN_S, _DRAIN_BYTES = 5.0, 64 << 20
 _CLIENTS = 4096  # remembered; whoever came longest ago is forgotten
 
 
@@ -110,6 +111,7 @@ class BodyLimit:
         most = self._limits.larger.get(scope["path"], self._limits.body_bytes)
         stated = Headers(scope=scope).get("content-length", "")
         if stated.isdecimal() and int(stated[:20]) > most:
+            await _drained(receive)
             await JSONResponse({"detail": _too_large(most)}, 413, {"Connection": "close"})(scope, receive, send)
             return
         await self._app(scope, _watched(receive, most, self._limits.body_s + most / _LEAST_RATE), send)
@@ -130,10 +132,25 @@ def _watched(receive: Receive, most: int, seconds: float) -> Receive:
         count += len(message.get("body", b""))
         whole = not message.get("more_body", False)
         if count > most:
+            if not whole:
+                await _drained(receive)
             raise HTTPException(413, _too_large(most))
         return message
 
     return watched
+
+
+async def _drained(receive: Receive) -> None:
+    """Read on for a while: a client that is still sending when the connection closes never sees the answer."""
+    end, left = time.monotonic() + _DRAIN_S, _DRAIN_BYTES
+    while left > 0:
+        try:
+            message = await asyncio.wait_for(receive(), max(end - time.monotonic(), 0.001))
+        except TimeoutError:
+            return
+        left -= len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
 
 
 def _too_large(most: int) -> str:
