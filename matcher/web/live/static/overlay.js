@@ -94,8 +94,6 @@ function linked(there) {
 
 apply(options, document.documentElement);
 timecode.hidden = !query.has("timecode");
-addEventListener("resize", () => cards.forEach((card) => card.measure()));
-document.fonts?.ready.then(() => cards.forEach((card) => card.measure()));
 if (query.has("demo")) demo(told, document.body.dataset.sampleQr);
 else feed = new Feed(document.body.dataset.stream, told, linked);
 requestAnimationFrame(draw);

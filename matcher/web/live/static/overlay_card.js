@@ -18,6 +18,9 @@ export class Card {
     this.spot = new Glide(settleMs);
     stage.append(this.dot, this.element);
     this.update(facts);
+    // It grows when its pictures come, and with the fonts.
+    this.sized = new ResizeObserver(() => this.measure());
+    this.sized.observe(this.element);
     // The browser must have drawn it once for it to come gently.
     requestAnimationFrame(() => requestAnimationFrame(() => this.element.classList.add("here")));
   }
@@ -53,6 +56,7 @@ export class Card {
   }
 
   leave() {
+    this.sized.disconnect();
     this.element.classList.remove("here");
     this.dot.classList.remove("here");
     setTimeout(() => {

@@ -27,12 +27,15 @@ export function place(cards, layout, edge, area) {
   beside(free, edge, area);
 }
 
+// Along the lower border, from the edge on; what does not fit beside the others begins a row above.
 function row(cards, edge, area) {
-  let x = edge === "left" ? area.x : area.x + area.w;
+  let [used, y, high] = [0, area.y + area.h, 0];
   for (const card of cards) {
-    card.x = edge === "left" ? x : x - card.w;
-    card.y = area.y + area.h - card.h;
-    x += (edge === "left" ? 1 : -1) * (card.w + GAP);
+    if (used > 0 && used + card.w > area.w) [used, y, high] = [0, y - high - GAP, 0];
+    card.x = edge === "left" ? area.x + used : area.x + area.w - used - card.w;
+    card.y = y - card.h;
+    used += card.w + GAP;
+    high = Math.max(high, card.h);
   }
 }
 
@@ -46,8 +49,9 @@ function column(cards, edge, area) {
   }
 }
 
-// Beside the garment, on the edge where there is room; those that would cover one another move apart.
+// Beside the garment, on the edge where there is room; a card that would cover another goes above or below that.
 function beside(cards, edge, area) {
+  const placed = [];
   for (const card of cards) {
     const room = { right: area.x + area.w - (card.box.x + card.box.w), left: card.box.x - area.x };
     const wanted = card.edge ?? edge;
@@ -56,28 +60,23 @@ function beside(cards, edge, area) {
     card.edge = room[wanted] >= card.w + GAP || room[wanted] >= room[other] ? wanted : other;
     const x = card.edge === "right" ? card.box.x + card.box.w + GAP : card.box.x - card.w - GAP;
     card.x = clamp(x, area.x, area.x + area.w - card.w);
-    card.y = clamp(card.box.y + (card.box.h - card.h) / 2, area.y, area.y + area.h - card.h);
+    card.y = free(card, placed, area);
+    placed.push(card);
   }
-  for (const side of ["right", "left"]) apart(cards.filter((card) => card.edge === side), area);
 }
 
-function apart(cards, area) {
-  cards.sort((a, b) => a.box.y + a.box.h / 2 - (b.box.y + b.box.h / 2));
-  for (let i = 1; i < cards.length; i++) {
-    for (const above of cards.slice(0, i)) {
-      if (over(above, cards[i])) cards[i].y = Math.max(cards[i].y, above.y + above.h + GAP);
-    }
-  }
-  let limit = area.y + area.h;
-  for (const card of [...cards].reverse()) {
-    card.y = Math.max(Math.min(card.y, limit - card.h), area.y);
-    const next = cards[cards.indexOf(card) - 1];
-    if (next && next.x < card.x + card.w && card.x < next.x + next.w) limit = card.y - GAP;
-  }
+// The height nearest to the middle of its garment at which a card covers none of those that are placed.
+function free(card, placed, area) {
+  const wanted = card.box.y + (card.box.h - card.h) / 2;
+  const near = placed.filter((one) => one.x < card.x + card.w && card.x < one.x + one.w);
+  const heights = [wanted, ...near.flatMap((one) => [one.y - card.h - GAP, one.y + one.h + GAP])];
+  const inside = heights.map((y) => clamp(y, area.y, area.y + area.h - card.h));
+  const good = inside.filter((y) => !near.some((one) => over(one, { ...card, y })));
+  return good.reduce((best, y) => (Math.abs(y - wanted) < Math.abs(best - wanted) ? y : best), good[0] ?? inside[0]);
 }
 
 function over(a, b) {
-  return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h + GAP && b.y < a.y + a.h + GAP;
+  return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h + GAP - 1 && b.y < a.y + a.h + GAP - 1;
 }
 
 function clamp(value, least, most) {

@@ -1,0 +1,283 @@
+"""Overlay, settings and dashboard in a real browser, as OBS and its user have them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from matcher.web.live.message import key_of
+from tests.browser import chromium
+from tests.live_stage import PRODUCTS, TOKEN, Actor, Relay, make_hub, serving, until
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+from playwright.sync_api import Browser, Page, expect  # noqa: E402 - only where it is there
+
+KEYS = [key_of(product.id) for product in PRODUCTS]
+SIZE = {"width": 1280, "height": 720}
+HERE = ".card.here"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that must not ask anybody else, nor break a rule of its policy."""
+    context = browser.new_context(viewport=SIZE, reduced_motion="reduce")
+    made = context.new_page()
+    hosts, complaints = set(), []
+    made.on("request", lambda request: hosts.add(re.split(r"[/:]+", request.url)[1]))
+    made.on("pageerror", lambda error: complaints.append(str(error)))
+    made.on("console", lambda told: "Content Security" in told.text and complaints.append(told.text))
+    yield made
+    context.close()
+    assert hosts <= {"127.0.0.1"} and not complaints
+
+
+def titles(page: Page) -> list[str]:
+    return page.locator(f"{HERE} .title").all_text_contents()
+
+
+def test_cards_come_with_the_right_product_and_go(page: Page) -> None:
+    hub = make_hub()
+    with serving(hub) as server, Actor(hub.board()) as actor:
+        page.goto(f"{server.url}/overlay?qr=1")
+        expect(page.locator(HERE)).to_have_count(1)
+        card = page.locator(HERE)
+        assert card.get_attribute("data-id") == KEYS[0] and titles(page) == ["Rust <b>overshirt</b>"]
+        expect(card.locator(".price")).to_have_text("89.00 EUR")
+        expect(card.locator(".shop")).to_have_text("shop.example")
+        expect(card.locator("img.photo")).to_be_visible()
+        expect(card.locator("img.qr")).to_be_visible()
+        actor.worn = [1, 2]
+        expect(page.locator(f'{HERE}[data-id="{KEYS[2]}"] .disclosure')).to_have_text("Ad: we earn")
+        expect(page.locator(f'{HERE}[data-id="{KEYS[0]}"]')).to_have_count(0)
+        expect(page.locator(f'{HERE}[data-id="{KEYS[1]}"] img.qr')).to_be_hidden()
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgba(0, 0, 0, 0)"
+        actor.worn = []
+        expect(page.locator(".card")).to_have_count(0)
+
+
+def test_the_source_stops_and_comes_back(page: Page) -> None:
+    hub = make_hub()
+    with serving(hub) as server:
+        page.goto(f"{server.url}/overlay")
+        for _ in range(2):
+            with Actor(hub.board()):
+                expect(page.locator(HERE)).to_have_count(1)
+            expect(page.locator(".card")).to_have_count(0)
+        until(lambda: page.locator("html").get_attribute("data-state") == "lost")
+
+
+def test_the_server_is_killed_and_comes_back(page: Page) -> None:
+    """No card outlives it for long, and the page that OBS keeps open needs nobody to reload it."""
+    port = 0
+    for number in range(3):
+        hub = make_hub()  # another run of the program knows nothing of the page's state
+        with serving(hub, port) as server, Actor(hub.board()):
+            port = server.port
+            if not number:
+                page.goto(f"{server.url}/overlay")
+            expect(page.locator(HERE)).to_have_count(1, timeout=15_000)
+            expect(page.locator("html")).to_have_attribute("data-link", "up")
+        expect(page.locator(".card")).to_have_count(0)
+
+
+def test_a_link_that_breaks_for_an_instant_moves_no_card(page: Page) -> None:
+    hub = make_hub()
+    with serving(hub) as server, Actor(hub.board()), Relay(server.port) as relay:
+        page.goto(f"{relay.url}/overlay")
+        expect(page.locator(HERE)).to_have_count(1)
+        page.evaluate("""() => {
+            window.changes = 0;
+            new MutationObserver(seen => window.changes += seen.length).observe(stage, {childList: true});
+        }""")
+        for _ in range(3):
+            assert relay.cut() > 0
+            expect(page.locator("html")).to_have_attribute("data-link", "down")
+            expect(page.locator("html")).to_have_attribute("data-link", "up")
+        assert page.evaluate("window.changes") == 0 and len(titles(page)) == 1
+
+
+@pytest.mark.parametrize("layout", ["follow", "lower", "side"])
+@pytest.mark.parametrize("edge", ["left", "right"])
+def test_cards_stay_inside_the_safe_area_and_apart(page: Page, layout: str, edge: str) -> None:
+    hub = make_hub()
+    with serving(hub) as server, Actor(hub.board(), worn=(0, 1, 2)):
+        page.goto(f"{server.url}/overlay?layout={layout}&edge={edge}&safe=5&qr=1")
+        expect(page.locator(HERE)).to_have_count(3)
+        page.wait_for_timeout(600)
+        boxes = [one.bounding_box() for one in page.locator(".card").all()]
+        for box in boxes:
+            assert box["x"] >= 64 - 2 and box["x"] + box["width"] <= 1216 + 2
+            assert box["y"] >= 36 - 2 and box["y"] + box["height"] <= 684 + 2
+        pairs = [(a, b) for i, a in enumerate(boxes) for b in boxes[:i]]
+        assert not any(overlap(a, b) for a, b in pairs)
+        if layout != "follow":
+            assert all((box["x"] < 640) == (edge == "left") for box in boxes[:1])
+
+
+def overlap(a: dict[str, float], b: dict[str, float]) -> bool:
+    return all(a[p] < b[p] + b[size] - 1 and b[p] < a[p] + a[size] - 1 for p, size in (("x", "width"), ("y", "height")))
+
+
+def test_a_card_follows_its_person_and_a_delay_holds_it_back(page: Page) -> None:
+    hub = make_hub()
+    with serving(hub) as server, Actor(hub.board()):
+        spots = {}
+        for delay in (0, 700):
+            page.goto(f"{server.url}/overlay?delay={delay}&timecode")
+            expect(page.locator(HERE)).to_have_count(1)
+            page.wait_for_timeout(2000)
+            spots[delay] = page.evaluate(WATCH)
+        assert all(max(xs) - min(xs) > 40 for xs in (spots[0], spots[700])), "it moves with the garment"
+        for xs in spots.values():
+            steps = [abs(b - a) for a, b in zip(xs, xs[1:], strict=False)]
+            assert max(steps) < 40, "and never jumps"
+
+
+# Where the dot on the garment is, in pixels, for two seconds of screen frames.
+WATCH = """() => new Promise(done => {
+    const xs = [], began = performance.now();
+    const look = now => {
+        xs.push(new DOMMatrix(getComputedStyle(document.querySelector(".dot")).transform).e);
+        now - began < 2000 ? requestAnimationFrame(look) : done(xs);
+    };
+    requestAnimationFrame(look);
+})"""
+
+
+def test_css_of_obs_changes_the_theme(page: Page) -> None:
+    hub = make_hub()
+    with serving(hub) as server, Actor(hub.board()):
+        page.goto(f"{server.url}/overlay?theme=light&accent=%23ff0000&scale=2&radius=0")
+        expect(page.locator(HERE)).to_have_count(1)
+        face = "getComputedStyle(document.querySelector('.face'))"
+        assert page.evaluate(f"{face}.borderLeftColor") == "rgb(255, 0, 0)"
+        assert (
+            page.evaluate(f"{face}.borderRadius") == "0px"
+            and round(page.locator(".card").bounding_box()["width"]) == 600
+        )
+        page.evaluate("""() => {  // as OBS does with what stands in its field
+            const style = document.createElement("style");
+            style.innerHTML = ":root { --card: rgb(1, 2, 3) !important }";
+            document.head.append(style);
+        }""")
+        assert page.evaluate(f"{face}.backgroundColor") == "rgb(1, 2, 3)"
+
+
+def test_settings_show_what_they_do(page: Page) -> None:
+    hub = make_hub(("cam", "second"))
+    with serving(hub) as server, Actor(hub.board()):
+        page.goto(f"{server.url}/overlay/settings")
+        preview = page.frame_locator("#preview")
+        expect(preview.locator(".card.here").first).to_be_visible()
+        expect(page.locator("#address")).to_have_value(f"{server.url}/overlay?stream=cam")
+        page.locator("select[name=theme]").select_option("bold")
+        page.locator("select[name=layout]").select_option("lower")
+        page.get_by_label("QR code of the link").check()
+        page.get_by_label("Delay, ms").fill("250")
+        page.locator("select[name=stream]").select_option("second")
+        address = page.locator("#address").input_value()
+        said = {"layout=lower", "theme=bold", "delay=250", "qr=1", "stream=second"}
+        assert set(address.split("?")[1].split("&")) == said
+        expect(preview.locator("html")).to_have_attribute("data-theme", "bold")
+        expect(preview.locator(".card.here img.qr").first).to_be_visible()
+        page.locator("select[name=stream]").select_option("cam")
+        page.get_by_label("what the stream shows now").check()
+        expect(preview.locator(".card.here .title")).to_have_text("Rust <b>overshirt</b>")
+        page.goto(page.locator("#address").input_value())
+        expect(page.locator("html")).to_have_attribute("data-theme", "bold")
+
+
+def press_on(page: Page, name: str, key: str = "Enter") -> None:
+    """Reach a button by the Tab key alone, and press it."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.getAttribute('aria-label')") == name:
+            page.keyboard.press(key)
+            return
+    raise AssertionError(f"no {name} to be reached by Tab")
+
+
+def test_the_dashboard_by_keyboard(page: Page, tmp_path: Path) -> None:
+    hub = make_hub(blocked=tmp_path / "blocked.json")
+    board = hub.board()
+    shirt = PRODUCTS[0].name
+    with serving(hub) as server, Actor(board) as actor:
+        page.goto(server.url)
+        expect(page.get_by_role("heading")).to_have_text("This page needs the token")
+        page.goto(f"{server.url}/?token={TOKEN}")
+        assert "token" not in page.url
+        expect(page.get_by_role("link", name=shirt)).to_have_attribute("href", "https://shop.example/1")
+        press_on(page, f"Pin {shirt}")
+        expect(page.get_by_role("status")).to_have_text(f"{shirt} is pinned.")
+        actor.worn = [1]
+        until(lambda: {card.product.id for card in board.cards()} == {"w-1", "w-2"})
+        expect(page.get_by_text("Indigo jeans")).to_be_visible()
+        expect(page.get_by_role("link", name="Indigo jeans")).to_have_count(0), "its link is none"
+        press_on(page, "Hide Indigo jeans")
+        until(lambda: {card.product.id for card in board.cards()} == {"w-1"})
+        press_on(page, "show Indigo jeans again")
+        until(lambda: {card.product.id for card in board.cards()} == {"w-1", "w-2"})
+        press_on(page, "pause cam", " ")
+        until(lambda: board.state == "paused" and not board.cards())
+        expect(page.locator(".state")).to_have_text("paused")
+        press_on(page, "go on with cam", " ")
+        until(lambda: board.state == "live")
+        press_on(page, f"Block {shirt}")
+        until(lambda: "w-1" not in {card.product.id for card in board.cards()})
+        assert json.loads((tmp_path / "blocked.json").read_text())["products"] == ["w-1"]
+        press_on(page, "allow product w-1")
+        until(lambda: json.loads((tmp_path / "blocked.json").read_text())["products"] == [])
+
+
+def test_the_dashboard_says_when_the_server_is_gone(page: Page) -> None:
+    hub = make_hub()
+    with serving(hub) as server:
+        page.goto(f"{server.url}/?token={TOKEN}")
+        expect(page.get_by_role("heading", name="cam")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("does not answer")
+    with serving(hub, server.port):
+        expect(page.get_by_role("status")).to_have_text("", timeout=15_000)
+
+
+def test_asworn_live_shows_what_is_worn(page: Page, demo_run: Path, tmp_path: Path) -> None:
+    """The whole way: the drawn clip, models, catalogue, server, browser."""
+    worn = {row["product_id"] for row in csv.DictReader((demo_run / "seen.csv").open(encoding="utf-8"))}
+    shop = {row["id"]: row["title"] for row in csv.DictReader((demo_run / "shop/products.csv").open(encoding="utf-8"))}
+    args = ["live", str(demo_run / "clip.mp4"), "--loop", "--catalog", str(demo_run / "catalog"), "--overlay-port", "0"]
+    args += ["--pictures", str(demo_run / "shop"), "--out", str(tmp_path / "run")]
+    env = {**os.environ, "ASWORN_TOKEN": TOKEN, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "matcher", *args], stdout=subprocess.PIPE, text=True, env=env, bufsize=1
+    ) as run:
+        try:
+            assert run.stdout is not None
+            lines = [run.stdout.readline() for _ in range(2)]
+            address = lines[1].split("overlay for OBS: ")[1].strip()
+            page.goto(address)
+            seen: set[str] = set()
+            deadline = time.monotonic() + 60
+            while len(seen) < 2 and time.monotonic() < deadline:
+                seen |= set(titles(page))
+                page.wait_for_timeout(100)
+            assert len(seen) >= 2 and seen <= {shop[one] for one in worn}
+            expect(page.locator(f"{HERE} img.photo").first).to_be_visible()
+        finally:
+            run.send_signal(signal.SIGTERM)
+        assert run.wait(60) == 0
+    assert (tmp_path / "run/run.json").exists()
