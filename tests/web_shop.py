@@ -40,12 +40,12 @@ def png(image: NDArray[np.uint8] | None = None) -> bytes:
     return cv2.imencode(".png", picture() if image is None else image)[1].tobytes()
 
 
-def write_products(folder: Path, bundle: Bundle) -> Path:
+def write_products(folder: Path, bundle: Bundle, types: tuple[str, ...] = tuple(COLOURS)) -> Path:
     """A catalogue with two products of each type, the second one of which has no picture and looks a little other."""
     embedder, box = Embedder(bundle), np.array([[50, 50, 250, 250]], np.float32)
     (folder / "feed").mkdir(parents=True)
     with CatalogWriter(folder / "toy.catalog", DIMENSION, bundle.embedder_hash, bundle.name) as writer:
-        for name in COLOURS:
+        for name in types:
             image = paint((300, 300), {name: (50, 50, 250, 250)})
             cv2.imwrite(str(folder / "feed" / f"{name}.png"), image)
             vector = embedder.embed(image, box)
@@ -60,10 +60,10 @@ def write_products(folder: Path, bundle: Bundle) -> Path:
     return folder / "toy.catalog"
 
 
-def toy_pipeline(folder: Path) -> Pipeline:
-    """A pipeline over a new toy shop in a folder."""
+def toy_pipeline(folder: Path, types: tuple[str, ...] = tuple(COLOURS)) -> Pipeline:
+    """A pipeline over a new toy shop in a folder, which sells these types."""
     bundle = make_bundle(folder / "toy")
-    catalog = Catalog.load(write_products(folder, bundle), bundle.embedder_hash)
+    catalog = Catalog.load(write_products(folder, bundle, types), bundle.embedder_hash)
     config = replace(load_pipeline_config("serve.toml"), threads=1)
     return Pipeline(config, catalog, bundle)
 
@@ -77,9 +77,11 @@ def toy_options(folder: Path, **more: object) -> Options:
 
 
 @contextmanager
-def toy_server(folder: Path, pipeline: Pipeline | None = None, **more: object) -> Iterator[httpx.Client]:
+def toy_server(
+    folder: Path, pipeline: Pipeline | None = None, types: tuple[str, ...] = tuple(COLOURS), **more: object
+) -> Iterator[httpx.Client]:
     """A client of a running server, without the token; `client.base_url` is its address."""
-    app = shop_app(pipeline or toy_pipeline(folder), Token(SECRET), toy_options(folder, **more))
+    app = shop_app(pipeline or toy_pipeline(folder, types), Token(SECRET), toy_options(folder, **more))
     with Serving(app) as server, httpx.Client(base_url=server.url, trust_env=False, timeout=60) as client:
         client.app = app
         yield client
