@@ -154,8 +154,9 @@ class PublishSink(Closing):
         while self._heard and self._heard[0].start <= frame.timestamp:
             self._out.sound(self._heard.popleft(), self._zero)
         self._frames += self._out.picture(image, frame.timestamp - self._zero)
-        if self._out.connected:
+        if self._out.connected and not self._counted:
             self._retry.worked()
+            self._connections, self._counted = self._connections + 1, True
 
     def _ready(self, frame: Frame) -> bool:
         """Have a connection, for the sound that there is now."""
@@ -171,8 +172,7 @@ class PublishSink(Closing):
     def _connect(self, frame: Frame, sound: object) -> None:
         self._reason = "connecting"
         self._out = Outgoing(self._target, frame.size, self._rate, sound)
-        self._format, self._zero = sound, frame.timestamp
-        self._connections += 1
+        self._format, self._zero, self._counted = sound, frame.timestamp, False
         while self._heard and self._heard[0].start < self._zero:
             self._heard.popleft()
 

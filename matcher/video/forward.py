@@ -27,6 +27,8 @@ FILES = {".mkv": "matroska", ".mp4": "mp4", ".mov": "mov", ".flv": "flv", ".ts":
 _QUICK = {"probesize": "32", "analyzeduration": "0", "fpsprobesize": "0"}
 # A fragmented file can be played up to where it was cut off; others of these are so by nature.
 _OPTIONS = {name: {"movflags": "frag_keyframe+empty_moov+default_base_moof"} for name in ("mp4", "mov")}
+# Sound that players of these understand; other containers say themselves what they hold.
+_SOUND = {"flv": ("aac", "mp3"), "mpegts": ("aac", "mp3", "mp2", "ac3", "eac3", "opus")}
 _OPTIONS |= {"flv": {"flvflags": "no_duration_filesize"}, "rtsp": {"rtsp_transport": "tcp"}}
 
 
@@ -70,7 +72,7 @@ def forward(source: str, target: str) -> None:
         # Sound and picture are written in the order in which they come: none is to wait long for the other.
         options = {"max_interleave_delta": "300000", "flush_packets": "1", **_OPTIONS.get(form, {})}
         going = av.open(target, "w", format=form, container_options=options)
-        ways = {stream.index: _way(going, stream) for stream in coming.streams}
+        ways = {stream.index: _way(going, stream, _SOUND.get(form)) for stream in coming.streams}
         going.start_encoding()
         print("open", flush=True)
         for packet in coming.demux():
@@ -79,7 +81,9 @@ def forward(source: str, target: str) -> None:
         going.close()
 
 
-def _way(going: OutputContainer, stream: Stream) -> _Copy | _ToAac:
+def _way(going: OutputContainer, stream: Stream, sound: tuple[str, ...] | None) -> _Copy | _ToAac:
+    if stream.type == "audio" and sound is not None and stream.codec_context.codec.canonical_name not in sound:
+        return _ToAac(going, stream)
     try:
         return _Copy(going.add_stream_from_template(stream, opaque=True))
     except ValueError:

@@ -55,7 +55,8 @@ class Outgoing:
         self.size, self.connected = size, False
         self._said, self._last = "", {"video": -1, "audio": -1}
         self._process = _start(target)
-        threading.Thread(target=self._listen, name="asworn-publish-words", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="asworn-publish-words", daemon=True)
+        self._listener.start()
         try:
             self._container = av.open(_Pipe(self._process.stdin.fileno()), "w", format="nut")
             self._video = add_video_stream(self._container, size, rate, UNIT, _options(size, rate))
@@ -119,11 +120,12 @@ class Outgoing:
         return self._said or reason_of(error)
 
     def _listen(self) -> None:
-        for line in self._process.stdout:
-            if line.strip() == "open":
-                self.connected = True
-            elif line.strip():
-                self._said = line.strip()
+        with self._process.stdout as words:
+            for line in words:
+                if line.strip() == "open":
+                    self.connected = True
+                elif line.strip():
+                    self._said = line.strip()
 
     def _end(self) -> None:
         try:
@@ -131,6 +133,7 @@ class Outgoing:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._listener.join()
 
     def __enter__(self) -> Self:
         return self
