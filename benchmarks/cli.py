@@ -14,10 +14,12 @@ from benchmarks.cli_indexing import index_command
 from benchmarks.cli_ingredients import ingredients_command
 from benchmarks.cli_lookup import lookup_command
 from benchmarks.cli_peers import parity_command, pipelines_command
+from benchmarks.cli_report import report_command
 from benchmarks.cli_retrieval import clips_command, try_on_command
 from benchmarks.cli_runtimes import runtimes_command
 from benchmarks.cli_speed import carried_command, cuts_command, growth_command, latency_command, long_run_command
 from benchmarks.cli_training import (
+    backbones_command,
     classifiers_command,
     embedders_command,
     fashion_mnist_command,
@@ -50,10 +52,12 @@ bench.command("growth")(growth_command)
 bench.command("carried")(carried_command)
 bench.command("cuts")(cuts_command)
 bench.command("long-run")(long_run_command)
+bench.command("backbones")(backbones_command)
 bench.command("classifiers")(classifiers_command)
 bench.command("embedders")(embedders_command)
 bench.command("losses")(losses_command)
 bench.command("fashion-mnist")(fashion_mnist_command)
+bench.command("report")(report_command)
 bench.command("results")(results_command)
 
 

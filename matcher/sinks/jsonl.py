@@ -18,12 +18,13 @@ class JsonlSink(Closing):
     """Writes `{"pts", "time", "frame", "shot", "detected", "garments": [{"box", "score", "type", "type_score",
     "track", "tier", "products", "quality"}]}` lines.
 
-    `frame` counts the decoded frames from 0, `shot` from 1 (left out where nothing tracks), `quality` (0..1) says how
-    well the tracker sees the garment. `detected` is false where the boxes were carried on from the frame before. `box` is [x0, y0, x1, y1] in source
-    pixels, `time` seconds, scores 0..1, `track` null before the tracker knows the garment, `tier` exact, similar or
-    none, `products` [{"id", "score"}] best first: the first one is what the tier speaks of, and with tier none they
-    are mere candidates. Columns whose stage has not run are null or empty. With attributes on there are also "colours"
-    (names, the most of it first) and their "shares" of the garment, "pattern", "sleeves" and "length" where they can be told, and "keywords".
+    `frame` counts the decoded frames from 0, `shot` from 1 (left out where nothing tracks). `detected` is false where
+    the boxes were carried on from the frame before. `box` is [x0, y0, x1, y1] in source pixels, `time` seconds, scores
+    0..1, `track` null before the tracker knows the garment, `quality` (0..1) how well the tracker sees it, `tier`
+    exact, similar or none, `products` [{"id", "score"}] best first: the first one is what the tier speaks of, and with
+    tier none they are mere candidates. Columns whose stage has not run are null, empty or left out. With attributes on
+    there are also "colours" (names, the most of it first), their "shares" of the garment, "pattern", "sleeves" and
+    "length" where they can be told, and "keywords".
     """
 
     def __init__(self, path: str | Path, products: Products | None = None) -> None:
