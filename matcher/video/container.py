@@ -19,9 +19,9 @@ MAX_PIXELS = 100_000_000
 # Playlists may name further addresses: a file must not make us call the network, nor an address read our files.
 _FILE_PROTOCOLS = "file,crypto,data"
 _NET_PROTOCOLS = "http,https,httpproxy,tcp,tls,udp,rtp,rtmp,rtmps,rtsp,rtsps,srt,crypto,data,hls"
-# The first pictures must not wait until seconds of the stream are analysed; a playlist is begun at its newest part;
-# packets of RTSP that are lost on the way over UDP would leave grey pictures.
-_SOON = {"analyzeduration": "1000000", "fpsprobesize": "3", "live_start_index": "-1", "rtsp_flags": "prefer_tcp"}
+# The first pictures must not wait until the rate is known, but servers may begin with seconds of sound alone; a
+# playlist is begun at its newest part; packets of RTSP that are lost over UDP would leave grey pictures.
+_SOON = {"analyzeduration": "6000000", "fpsprobesize": "3", "live_start_index": "-1", "rtsp_flags": "prefer_tcp"}
 # What FFmpeg also "plays" but nobody means by a video: text as terminal art, single pictures, scripts.
 _NOT_VIDEO = ("tty", "image2", "concat", "lavfi", "webvtt", "srt", "ass")
 _PICTURE = "_pipe"
