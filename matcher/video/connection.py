@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from time import monotonic
@@ -15,10 +17,11 @@ from av.packet import Packet
 
 from matcher.errors import MatcherError, MediaError
 from matcher.types import Frame
+from matcher.video import bridge
 from matcher.video.backlog import Backlog, Waiting
 from matcher.video.camera import is_camera
 from matcher.video.clock import Clock
-from matcher.video.container import open_container, rate_of, reason_of, source_name, video_stream
+from matcher.video.container import is_url, open_container, rate_of, reason_of, source_name, video_stream
 from matcher.video.hardware import check_decoder
 from matcher.video.picture import Turns, to_bgr
 from matcher.video.sound import Sound
@@ -77,6 +80,7 @@ class Connection:
         self.ended = self.finite = False
         self.reason, self.rate = "", Fraction(0)
         self.corrupt = self._dropped = self._index = 0
+        self._helper: subprocess.Popen[bytes] | None = None
         self._stop, self._backlog, self._pace = threading.Event(), Backlog(), _Pace()
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
@@ -98,6 +102,8 @@ class Connection:
     def give_up(self, wait_s: float = 0.0) -> None:
         """Read no more; wait so long at most for the threads to see it."""
         self._stop.set()
+        if self._helper is not None:
+            self._helper.kill()
         self._backlog.close()
         end = monotonic() + wait_s
         for thread in self._threads:
@@ -121,11 +127,15 @@ class Connection:
 
     def _play(self) -> None:
         """Open, and read to the end."""
-        container = open_container(self._source, self._timeout_s, self.name, self._decoder, live=True)
-        try:
+        source = str(self._source)
+        with ExitStack() as stack:
+            if is_url(source) and bridge.needed(source):
+                self._helper = stack.enter_context(bridge.reading(source))
+                stack.callback(self._helper.kill)
+                source = self._helper.stdout
+            container = open_container(source, self._timeout_s, self.name, self._decoder, live=True)
+            stack.callback(container.close)
             self._read_all(container)
-        finally:
-            container.close()
 
     def _read_all(self, container: InputContainer) -> None:
         stream = video_stream(container, self.name, is_camera(self._source))

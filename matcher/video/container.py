@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import av
@@ -53,12 +54,13 @@ def check_source(source: str | Path) -> None:
 
 
 def open_container(
-    source: str | Path, timeout_s: float, name: str, decoder: str = "cpu", live: bool = False
+    source: str | Path | IO[bytes], timeout_s: float, name: str, decoder: str = "cpu", live: bool = False
 ) -> InputContainer:
     """Open a file, an address or a camera.
 
     Args:
-        source: a path, an address with one of `SCHEMES`, or a camera as in `matcher.video.camera`.
+        source: a path, an address with one of `SCHEMES`, a camera as in `matcher.video.camera`, or what is read from a
+            program of ours as MPEG-TS.
         timeout_s: for addresses: how long to wait for the connection, and for each read.
         name: for people.
         decoder: one of `matcher.video.hardware.DECODERS`.
@@ -68,6 +70,8 @@ def open_container(
         BackendError: that decoder is not here.
         MediaError: it cannot be opened.
     """
+    if not isinstance(source, (str, Path)):
+        return _open(source, source, name, decoder, {"format": "mpegts", "options": dict(_SOON)})
     check_source(source)
     file, extra = str(source), {"options": {"protocol_whitelist": _FILE_PROTOCOLS}}
     if is_camera(source):
@@ -76,6 +80,12 @@ def open_container(
     elif is_url(source):
         options = {"protocol_whitelist": _NET_PROTOCOLS, **(_SOON if live else {})}
         extra = {"options": options, "timeout": (timeout_s, timeout_s)}
+    return _open(source, file, name, decoder, extra)
+
+
+def _open(
+    source: str | Path | IO[bytes], file: str | IO[bytes], name: str, decoder: str, extra: dict[str, Any]
+) -> InputContainer:
     extra |= _LENIENT
     try:
         return av.open(file, "r", **extra, **hardware(decoder))
@@ -136,7 +146,9 @@ def reason_of(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _why_not(source: str | Path, error: Exception) -> str:
+def _why_not(source: str | Path | IO[bytes], error: Exception) -> str:
+    if not isinstance(source, (str, Path)):
+        return "nothing comes from there; check the address and that it can be reached"
     if is_camera(source):
         return f"cannot be opened ({reason_of(error)}); check that it is there and no other program uses it"
     if is_url(source):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 import matcher
 from matcher.errors import MediaError
-from matcher.video import forward
+from matcher.video import bridge, forward
 from matcher.video.container import reason_of
 from matcher.video.sound import SoundFormat, SoundPacket
 from matcher.video.writer import add_video_stream, to_picture
@@ -31,6 +32,8 @@ KEY_S = 2  # between two pictures at which a viewer can begin
 _BITS = 3.5  # a second at most, for each pixel: about 3.2 Mbit/s at 1280x720
 _END_S = 3.0
 _BARS = (16, 16, 16)
+_OPEN = ("open", "progress=continue")  # said by `forward.py`, and by ffmpeg in its place
+_FIGURE = re.compile(r"\w+=")
 
 
 class Outgoing:
@@ -122,9 +125,9 @@ class Outgoing:
     def _listen(self) -> None:
         with self._process.stdout as words:
             for line in words:
-                if line.strip() == "open":
+                if line.strip() in _OPEN:
                     self.connected = True
-                elif line.strip():
+                elif line.strip() and not _FIGURE.match(line):
                     self._said = line.strip()
 
     def _end(self) -> None:
@@ -163,8 +166,9 @@ def _start(target: str) -> subprocess.Popen[str]:
     paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
     env = {**os.environ, forward.TARGET: target, "PYTHONPATH": paths}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    command = bridge.sending(target) if bridge.needed(target) else [sys.executable, "-m", forward.__name__]
     try:
-        return subprocess.Popen([sys.executable, "-m", forward.__name__], **pipes, env=env, text=True, errors="replace")
+        return subprocess.Popen(command, **pipes, env=env, text=True, errors="replace")
     except OSError as error:
         raise MediaError(f"the program that publishes cannot be started ({error})") from error
 

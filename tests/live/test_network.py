@@ -12,6 +12,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import av
 import pytest
 
 from matcher.bundle import Bundle
@@ -21,6 +22,7 @@ from matcher.live.session import Session
 from matcher.live.spec import StreamSpec
 from matcher.pipeline import Pipeline
 from matcher.sinks.base import Closing
+from matcher.sinks.publish import PublishSink
 from matcher.types import Frame, Garments
 from matcher.video.health import CLEARED, Health, State
 from matcher.video.live_source import LiveSource
@@ -198,15 +200,42 @@ def frames_of(source: LiveSource, count: int) -> list[Frame]:
     return got
 
 
-def test_srt(film: Path) -> None:
+def need_srt() -> None:
     listing = subprocess.run(["ffmpeg", "-v", "error", "-protocols"], capture_output=True, text=True).stdout
-    if " srt\n" not in listing:
+    if "srt" not in listing.split():
         pytest.skip("this ffmpeg has no SRT")
+
+
+def test_srt(film: Path) -> None:
+    need_srt()
     port = free_port()
     with sending(film, f"srt://127.0.0.1:{port}?mode=listener", "mpegts"):
         source = LiveSource(f"srt://127.0.0.1:{port}?mode=caller", QUICK)
         frames = frames_of(source, 30)
     assert len(frames) == 30 and frames[0].size == (640, 360) and source.sound.format is not None
+
+
+def test_srt_is_published(film: Path, tmp_path: Path) -> None:
+    need_srt()
+    port = free_port()
+    taken = ["-t", "3", "-c", "copy", "-y", str(tmp_path / "taken.ts")]
+    command = ["ffmpeg", "-v", "error", "-i", f"srt://127.0.0.1:{port}?mode=listener", *taken]
+    listener = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    source = LiveSource(film, loop=True)
+    sink = PublishSink(f"srt://127.0.0.1:{port}?mode=caller", source.rate, source.sound)
+    try:
+        with sink:
+            for item in source:
+                if isinstance(item, Frame):
+                    sink.write(item, Garments.empty())
+                if listener.poll() is not None or item is not None and sink.status().frames > 25 * PATIENCE_S:
+                    source.stop()
+    finally:
+        listener.kill()
+        listener.wait()
+    with av.open(str(tmp_path / "taken.ts")) as taken:
+        assert {stream.type for stream in taken.streams} == {"video", "audio"}
+        assert sum(1 for _ in taken.decode(video=0)) > 25
 
 
 class _Quiet(SimpleHTTPRequestHandler):
