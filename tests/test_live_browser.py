@@ -255,10 +255,15 @@ def test_the_dashboard_says_when_the_server_is_gone(page: Page) -> None:
         expect(page.get_by_role("status")).to_have_text("", timeout=15_000)
 
 
+def rows_of(table: Path) -> list[dict[str, str]]:
+    with table.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def test_asworn_live_shows_what_is_worn(page: Page, demo_run: Path, tmp_path: Path) -> None:
     """The whole way: the drawn clip, models, catalogue, server, browser."""
-    worn = {row["product_id"] for row in csv.DictReader((demo_run / "seen.csv").open(encoding="utf-8"))}
-    shop = {row["id"]: row["title"] for row in csv.DictReader((demo_run / "shop/products.csv").open(encoding="utf-8"))}
+    worn = {row["product_id"] for row in rows_of(demo_run / "seen.csv")}
+    shop = {row["id"]: row["title"] for row in rows_of(demo_run / "shop/products.csv")}
     args = ["live", str(demo_run / "clip.mp4"), "--loop", "--catalog", str(demo_run / "catalog"), "--overlay-port", "0"]
     args += ["--pictures", str(demo_run / "shop"), "--out", str(tmp_path / "run")]
     env = {**os.environ, "ASWORN_TOKEN": TOKEN, "OMP_NUM_THREADS": "1"}

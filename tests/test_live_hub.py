@@ -41,6 +41,11 @@ class Stream:
     def frame(self, *worn: tuple[int, int, int], boxes: list[tuple[int, int, int, int]] | None = None) -> list[str]:
         """The next frame with (track, product, tier) each; the ids of the cards after it."""
         self.now += STEP
+        self.written(*worn, boxes=boxes)
+        return self.ids()
+
+    def written(self, *worn: tuple[int, int, int], boxes: list[tuple[int, int, int, int]] | None = None) -> None:
+        """The same without a look at the cards."""
         boxes = boxes or [(10 + 20 * i, 10, 30 + 20 * i, 50) for i in range(len(worn))]
         garments = Garments(
             np.array(boxes, np.float32).reshape(-1, 4),
@@ -51,7 +56,6 @@ class Stream:
         )
         self.board.write(Frame(IMAGE, self.frames, Fraction(1, 30), "s", self.frames), garments)
         self.frames += 1
-        return self.ids()
 
     def play(self, seconds: float, *worn: tuple[int, int, int]) -> list[list[str]]:
         return [self.frame(*worn) for _ in range(round(seconds / STEP))]

@@ -63,11 +63,20 @@ class Hub:
         self.began = time.time()
         self._running: Running | None = None
 
-    def add(self, source: str, products: Products | None = None, find: Find = lambda product_id: None) -> Board:
-        """The board of another stream, to be used as a sink; `source` is what to name it after."""
+    def add(
+        self, source: str, products: Products | None = None, find: Find = lambda product_id: None, **how: Any
+    ) -> Board:
+        """The board of another stream, to be used as a sink.
+
+        Args:
+            source: what to name it after.
+            products: gives the listing of a catalogue row.
+            find: gives the listing of a product's id.
+            how: further arguments of `Board`.
+        """
         config = self.config
         name = _free_name(source, self.boards)
-        board = Board(name, config.cards, Links(config.links), self.blocklist, products, find)
+        board = Board(name, config.cards, Links(config.links), self.blocklist, products, find, **how)
         self.boards[name] = board
         return board
 
