@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -16,13 +17,14 @@ from matcher.video.camera import is_camera, open_as
 from matcher.video.hardware import hardware, require_decoder
 
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp", "rtp", "tcp")
+_RTSP = ("rtsp://", "rtsps://")
 MAX_PIXELS = 100_000_000
 # Playlists may name further addresses: a file must not make us call the network, nor an address read our files.
 _FILE_PROTOCOLS = "file,crypto,data"
 _NET_PROTOCOLS = "http,https,httpproxy,tcp,tls,udp,rtp,rtmp,rtmps,rtsp,rtsps,srt,crypto,data,hls"
 # The first pictures must not wait until the rate is known, but servers may begin with seconds of sound alone; a
-# playlist is begun at its newest part; packets of RTSP that are lost over UDP would leave grey pictures.
-_SOON = {"analyzeduration": "6000000", "fpsprobesize": "3", "live_start_index": "-1", "rtsp_flags": "prefer_tcp"}
+# playlist is begun at its newest part.
+_SOON = {"analyzeduration": "6000000", "fpsprobesize": "3", "live_start_index": "-1"}
 # What FFmpeg also "plays" but nobody means by a video: text as terminal art, single pictures, scripts.
 _NOT_VIDEO = ("tty", "image2", "concat", "lavfi", "webvtt", "srt", "ass")
 _PICTURE = "_pipe"
@@ -80,6 +82,12 @@ def open_container(
     elif is_url(source):
         options = {"protocol_whitelist": _NET_PROTOCOLS, **(_SOON if live else {})}
         extra = {"options": options, "timeout": (timeout_s, timeout_s)}
+    if live and file.startswith(_RTSP):
+        # Packets that are lost over UDP leave grey pictures; servers that have nothing else refuse in many ways.
+        with suppress(MediaError):
+            return _open(
+                source, file, name, decoder, extra | {"options": {**extra["options"], "rtsp_transport": "tcp"}}
+            )
     return _open(source, file, name, decoder, extra)
 
 

@@ -267,15 +267,20 @@ def test_a_recording_over_http_is_played_at_its_own_pace_and_ends(film: Path) ->
     assert len(frames) + source.dropped == 75 and time.monotonic() - began > 2.5
 
 
-def test_rtsp(film: Path, tmp_path: Path) -> None:
-    program = shutil.which("rtsp-server")
+def test_rtsp(film: Path) -> None:
+    program = shutil.which("rtsp-server-perl")
     if program is None:
         pytest.skip("no RTSP server is installed (rtsp-server-perl)")
-    port = free_port()
-    command = [program, "--listenport", str(port), "--sourceport", str(free_port()), "-l", "0"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    clients, sources = free_port(), free_port()
+    ports = ["--clientport", str(clients), "--serverport", str(sources), "--rtp_start_port", "25000"]
+    here = ["--client_listen_address", "127.0.0.1", "--source_listen_address", "127.0.0.1", "--loglevel", "0"]
+    server = subprocess.Popen([program, *ports, *here], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for(port)
+        wait_for(sources)
+        with sending(film, f"rtsp://127.0.0.1:{sources}/walk", "rtsp", "-rtsp_transport", "udp"):
+            source = LiveSource(f"rtsp://127.0.0.1:{clients}/walk", QUICK)
+            frames = frames_of(source, 30)
     finally:
         server.kill()
         server.wait()
+    assert len(frames) == 30 and frames[0].size == (640, 360)
