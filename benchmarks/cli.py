@@ -26,6 +26,7 @@ from benchmarks.cli_training import (
     losses_command,
     results_command,
 )
+from benchmarks.cli_web import api_command, drop_command
 from training.evaluation.output import percent, print_table
 
 bench = typer.Typer(help="Measure speed, and accuracy on drawn clips.", no_args_is_help=True)
@@ -58,6 +59,8 @@ bench.command("embedders")(embedders_command)
 bench.command("losses")(losses_command)
 bench.command("fashion-mnist")(fashion_mnist_command)
 bench.command("report")(report_command)
+bench.command("drop")(drop_command)
+bench.command("api")(api_command)
 bench.command("results")(results_command)
 
 
