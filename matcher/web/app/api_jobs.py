@@ -30,8 +30,8 @@ router = APIRouter(
 UPLOAD_PATH, STILL_PATH = "/api/jobs", "/api/stills"
 MOST_BYTES = 8 << 30
 ENDINGS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mpg", ".mpeg")
-_BODY = {"requestBody": {"required": True, "content": {"video/*": {"schema": {"type": "string", "format": "binary"}}}}}
-_STILL = {"requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
+_FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_BODY = {"requestBody": {"required": True, "content": _FILE}}
 _VIDEO = {200: {"content": {"video/mp4": {}}}, 206: {"description": "A part"}, 416: {"description": "No such part"}}
 _JPEG = {200: {"content": {"image/jpeg": {}}}}
 JobId = Annotated[str, Path(pattern="^[0-9a-f]{16}$")]
@@ -144,7 +144,7 @@ def sighting_picture(job: JobId, number: Annotated[int, Path(ge=0, le=10**6)], s
     return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
 
-@router.post("/stills", openapi_extra=_STILL, responses={429: _PROBLEM, 503: _PROBLEM, 413: _PROBLEM})
+@router.post("/stills", openapi_extra=_BODY, responses={429: _PROBLEM, 503: _PROBLEM, 413: _PROBLEM})
 async def look_at_still(
     request: Request,
     state: Shared,

@@ -27,7 +27,8 @@ from matcher.web.token import writer
 router = APIRouter(prefix="/api", tags=["pictures"], responses={400: {"model": schemas.Problem}})
 PICTURE_PATH = "/api/looks"
 MOST_BYTES = 25 << 20
-_BODY = {"requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}}
+_FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_BODY = {"requestBody": {"required": True, "content": _FILE}}
 _GONE = {404: {"model": schemas.Problem}}
 _BUSY = {429: {"model": schemas.Problem}, 503: {"model": schemas.Problem}}
 _WRITES = {"dependencies": [Depends(writer)], "responses": {401: {"model": schemas.Problem}, **_GONE}}

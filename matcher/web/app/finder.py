@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from matcher.attributes.describe import Attributes
 from matcher.catalog.filters import Filters
 from matcher.people import people
 from matcher.pipeline import Pipeline
+from matcher.runtime.onnx_session import usable_cores
 from matcher.sinks.cutouts import Square, attributes_of, in_square, words_of
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import Garments, Product
@@ -74,6 +76,7 @@ class Finder:
         """Take a pipeline, which nobody else uses but through `Pipeline.beside`."""
         self.pipeline = pipeline
         self._turn = threading.Lock()
+        self._pool = ThreadPoolExecutor(usable_cores(), "outlines")
         self._looks: OrderedDict[str, Look] = OrderedDict()
         self._keeping = threading.Lock()
 
@@ -93,7 +96,7 @@ class Finder:
             if self.pipeline.lookup is not None:
                 self.pipeline.lookup.refresh()
             garments = self.pipeline.image(image)
-            details = [_details(image, one) for one in garments]
+            details = list(self._pool.map(lambda one: _details(image, one), garments))
             ms = 1e3 * (time.perf_counter() - began)
         look = Look(secrets.token_urlsafe(15), image, garments, details, people(garments), ms)
         self._keep(look)

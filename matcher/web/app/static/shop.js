@@ -68,7 +68,6 @@ function show(found) {
   chips(byId("garments"), look, outlines, outlines.order);
   const people = look.persons > 1 ? ` on ${look.persons} people` : "";
   status(`${look.garments.length} garments${people}.`);
-  performance.mark("outlines-shown");
 }
 
 byId("file").addEventListener("change", ({ target }) => {
@@ -121,8 +120,5 @@ document.addEventListener("dragleave", ({ relatedTarget }) => {
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   byId("drop").classList.remove("over");
-  if (event.dataTransfer.files.length) {
-    performance.mark("dropped");
-    take(event.dataTransfer.files[0]);
-  }
+  if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
 });
