@@ -62,7 +62,7 @@ setup(
     package_data={
         "matcher": [
             *("bundles/*/*", "sinks/*.html", "sinks/*.css", "sinks/*.js", "wardrobe/*.toml", "py.typed"),
-            "attributes/*.npz",
+            *("attributes/*.npz", "trends/*.html", "trends/*.css"),
             *("web/static/*", "web/templates/*", "web/*/static/*", "web/*/templates/*"),
         ],
         "configs": ["*.toml", "taxonomies/*.toml"],
@@ -82,6 +82,7 @@ setup(
         "console_scripts": ["asworn=matcher.cli.main:main"],
         "asworn.commands": [
             "index=indexer.cli:index",
+            "match-many=indexer.cli_films:match_many",
             "train=training.cli:train",
             "export=training.cli:export",
             "export-full=training.cli_full:export_full",

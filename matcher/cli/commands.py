@@ -21,6 +21,7 @@ GROUP = "asworn.commands"
 OWN = {
     "match": ("matcher.cli.match:match", "Find the products worn in a video."),
     "report": ("matcher.cli.report:report", "Make the reports and exports of a finished run again."),
+    "trends": ("matcher.cli.trends:trends", "Count what is worn over many films, in tables and plots."),
     "live": ("matcher.cli.live:live", "Match cameras and streams while they play."),
     "serve": ("matcher.cli.serve:serve", "Start the web app."),
     "image": ("matcher.cli.image:image", "Find the products worn in one picture."),
@@ -30,6 +31,7 @@ OWN = {
 SUMMARIES = {
     "demo": "Make a sample shop and clip, index, match, and write every output.",
     "index": "Turn a shop's feed into a catalogue.",
+    "match-many": "Match a folder of films, each once.",
     "eval": "Measure the detector, types, retrieval or a video.",
     "data": "Look through a public data set: what it holds, and what is broken.",
     "train": "Train the detector, type classifier, embedder or verifier.",
@@ -41,7 +43,9 @@ ORDER = (
     "demo",
     "index",
     "match",
+    "match-many",
     "report",
+    "trends",
     "image",
     "live",
     "serve",

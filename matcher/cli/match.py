@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from matcher.cli.film import match_film
 from matcher.cli.options import (
     BackendOption,
     BudgetOption,
@@ -33,18 +34,10 @@ from matcher.cli.options import (
     parse_time,
 )
 from matcher.cli.output import RunFolder, err, out
-from matcher.engine.schedule import Schedule
-from matcher.exports.finished import Finished
-from matcher.exports.registry import export_names, write_exports
-from matcher.pipeline import Pipeline
+from matcher.exports.registry import export_names
 from matcher.runner import Progress as Step
-from matcher.runner import Summary, run
+from matcher.runner import Summary
 from matcher.sightings import Sighting
-from matcher.sinks.base import Sink
-from matcher.sinks.jsonl import JsonlSink
-from matcher.sinks.report import Report
-from matcher.sinks.run_json import pipeline_record, products_record, run_record, video_record, write_run
-from matcher.sinks.video import OverlaySink
 from matcher.types import TIERS
 from matcher.video.open import open_video
 from matcher.video.source import VideoSource
@@ -85,37 +78,13 @@ def match(
         pipeline = make_pipeline(catalog, config, bundle, threads, masks, rows, True, **how)
         schedule = make_schedule(pipeline, fps_target, budget_ms)
         pipeline.warm_up(source.size)
-        with results as staging:
-            report = Report(staging, source, pipeline.products)
-            sinks = _sinks(staging, source, pipeline, report, overlay)
-            summary = _run(source, pipeline, sinks, schedule, *span)
-            write_exports(names, Finished(report.sightings, report.facts, staging / "frames.jsonl"), staging)
-            write_run(staging / "run.json", _record(source, pipeline, summary, schedule, report))
-    _tell(summary, report.sightings, folder)
+        with _progress() as bar:
+            task = bar.add_task("matching", total=_expected(source, *span), rate=0.0)
+            show = partial(_show, bar, task)
+            summary, sightings = match_film(source, pipeline, schedule, results, names, show, span, overlay)
+    _tell(summary, sightings, folder)
     if source.truncated:
         err.print("the video ends earlier than it says it does; its last part may be missing")
-
-
-def _sinks(staging: Path, source: VideoSource, pipeline: Pipeline, report: Report, overlay: bool) -> list[Sink]:
-    sinks: list[Sink] = [JsonlSink(staging / "frames.jsonl", pipeline.products), report]
-    if overlay:
-        sinks.append(OverlaySink(staging / "overlay.mp4", source.rate, pipeline.products))
-    return sinks
-
-
-def _run(
-    source: VideoSource,
-    pipeline: Pipeline,
-    sinks: list[Sink],
-    schedule: Schedule,
-    start_s: float | None,
-    end_s: float | None,
-) -> Summary:
-    with _progress() as bar:
-        task = bar.add_task("matching", total=_expected(source, start_s, end_s), rate=0.0)
-        at_once = pipeline.config.frames_at_once
-        show = partial(_show, bar, task)
-        return run(source, sinks, pipeline, show, start_s, end_s, at_once, schedule=schedule)
 
 
 def _expected(source: VideoSource, start_s: float | None, end_s: float | None) -> int | None:
@@ -140,21 +109,6 @@ def _progress() -> Iterator[Progress]:
 
 def _show(bar: Progress, task: TaskID, step: Step) -> None:
     bar.update(task, completed=step.frames, rate=step.rate)
-
-
-def _record(source: VideoSource, pipeline: Pipeline, summary: Summary, schedule: Schedule, report: Report) -> dict:
-    parts = pipeline_record(pipeline, schedule)
-    return run_record(
-        source.name,
-        summary.frames,
-        summary.wall_s,
-        pipeline.timings,
-        corrupt=source.corrupt,
-        truncated=source.truncated,
-        video=video_record(source, report.unit),
-        products=products_record(report.sightings),
-        **parts,
-    )
 
 
 def _tell(summary: Summary, sightings: list[Sighting], folder: Path) -> None:
