@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -36,6 +37,7 @@ class Actor:
 
     Attributes:
         worn: rows of `PRODUCTS` that are on screen; may be changed at any time.
+        moves: (milliseconds since the epoch, pixels to the right) of the newest frames.
     """
 
     def __init__(self, board: Board, worn: Sequence[int] = (0,), rate: float = 60) -> None:
@@ -43,6 +45,7 @@ class Actor:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._play, daemon=True)
         self.frames = 0
+        self.moves: deque[tuple[float, float]] = deque(maxlen=1000)
 
     def __enter__(self) -> Actor:
         self._thread.start()
@@ -62,6 +65,7 @@ class Actor:
 
     def _garments(self) -> Garments:
         rows, shift = list(self.worn), 10 * np.sin(self.frames / 20)
+        self.moves.append((1e3 * time.time(), shift))
         boxes = [(20 + 90 * i + shift, 30, 90 + 90 * i + shift, 150) for i in range(len(rows))]
         return Garments(
             np.array(boxes, np.float32).reshape(-1, 4),
