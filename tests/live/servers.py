@@ -1,146 +1,32 @@
-"""Real servers and senders for tests of live streams: nginx with its RTMP module, FFmpeg, and files over HTTP."""
+"""Real servers for tests of live streams; a test is skipped where one is not installed."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/share/nginx/modules"), Path("/usr/lib64/nginx/modules"))
-_MODULE = "ngx_rtmp_module.so"
-_CONF = """
-load_module {module};
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log info;
-events {{ worker_connections 64; }}
-rtmp {{
-    access_log off;
-    server {{
-        listen 127.0.0.1:{port};
-        application live {{ live on; record off; idle_streams off; }}
-    }}
-}}
-"""
+from benchmarks import live_servers
+from benchmarks.live_servers import free_port, make_clip, sending, wait_for
+from matcher.errors import BackendError
 
-
-def free_port() -> int:
-    """A port of this machine that nobody listens to now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def wait_for(port: int) -> None:
-    """Until somebody listens to a port."""
-    end = time.monotonic() + 20
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            assert time.monotonic() < end, f"nobody listens to port {port}"
-            time.sleep(0.05)
+__all__ = ["RtmpServer", "free_port", "make_clip", "need_ffmpeg", "sending", "wait_for"]
 
 
 def need_ffmpeg() -> None:
     """Skip where there is no ffmpeg."""
-    if shutil.which("ffmpeg") is None:
-        pytest.skip("ffmpeg is not installed")
+    try:
+        live_servers.need_ffmpeg()
+    except BackendError as error:
+        pytest.skip(str(error))
 
 
-class RtmpServer:
-    """nginx that takes and gives RTMP on a free port; can be killed and started again."""
+class RtmpServer(live_servers.RtmpServer):
+    """As in the benchmarks."""
 
     def __init__(self, folder: Path) -> None:
-        module = next((path / _MODULE for path in MODULES if (path / _MODULE).exists()), None)
-        nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-        if nginx is None or module is None:
-            pytest.skip("nginx with its RTMP module is not installed (libnginx-mod-rtmp)")
-        self.port, self._folder = free_port(), folder
-        (folder / "nginx.conf").write_text(_CONF.format(module=module, folder=folder, port=self.port))
-        self._args = [nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", str(folder / "error.log")]
-        self._process: subprocess.Popen[bytes] | None = None
-        self.start()
-
-    def url(self, name: str) -> str:
-        """The address of a stream."""
-        return f"rtmp://127.0.0.1:{self.port}/live/{name}"
-
-    def start(self) -> None:
-        """Start, and wait until it listens."""
-        self._process = subprocess.Popen(self._args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(self.port)
-
-    def kill(self) -> None:
-        """End it at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def freeze(self, frozen: bool = True) -> None:
-        """Let it answer nothing, or go on."""
-        self._process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
-
-
-class Sender:
-    """FFmpeg that sends a clip at its own speed, again and again."""
-
-    def __init__(self, clip: Path, target: str, form: str = "flv", *more: str) -> None:
         need_ffmpeg()
-        loop = ["-re", "-stream_loop", "-1", "-i", str(clip), "-c", "copy"]
-        self._args = ["ffmpeg", "-v", "error", *loop, *more, "-f", form, target]
-        self._process: subprocess.Popen[bytes] | None = None
-        self.start()
-
-    def start(self) -> None:
-        """Begin to send."""
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(self._args, **quiet)
-
-    @property
-    def running(self) -> bool:
-        """Whether it sends."""
-        return self._process is not None and self._process.poll() is None
-
-    def kill(self) -> None:
-        """End it at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def freeze(self, frozen: bool = True) -> None:
-        """Send nothing, without closing the connection; or go on."""
-        self._process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
-
-
-@contextmanager
-def sending(clip: Path, target: str, form: str = "flv", *more: str) -> Iterator[Sender]:
-    """A sender that is ended when the block is left."""
-    sender = Sender(clip, target, form, *more)
-    try:
-        yield sender
-    finally:
-        sender.kill()
-
-
-def make_clip(path: Path, seconds: float = 4.0, rate: int = 25, size: str = "320x240", sound: bool = True) -> Path:
-    """A clip of FFmpeg's test picture with a key picture each second, and a tone."""
-    need_ffmpeg()
-    picture = ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}"]
-    tone = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100"] if sound else []
-    coded = ["-c:v", "libx264", "-preset", "veryfast", "-g", str(rate), "-pix_fmt", "yuv420p", "-c:a", "aac"]
-    command = ["ffmpeg", "-v", "error", "-y", *picture, *tone, "-t", str(seconds), *coded, str(path)]
-    subprocess.run(command, check=True, env=os.environ)
-    return path
+        try:
+            super().__init__(folder)
+        except BackendError as error:
+            pytest.skip(str(error))

@@ -310,3 +310,26 @@ def test_a_capture_device_is_read_as_it_comes(monkeypatch: pytest.MonkeyPatch) -
 def test_settings_of_sources_are_checked() -> None:
     with pytest.raises(ConfigError, match="silence_s"):
         SourceConfig(silence_s=0)
+
+
+def test_a_decoder_that_is_slower_than_the_film_goes_on_giving_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It once gave none any more: every frame was late, so every frame was dropped."""
+    pictures = connection.Connection._pictures
+
+    def slowly(this: connection.Connection, one: Waiting) -> Iterator[object]:
+        for picture in pictures(this, one):
+            time.sleep(0.1)
+            yield picture
+
+    monkeypatch.setattr(connection.Connection, "_pictures", slowly)
+    clip = clips.constant(tmp_path)
+    source, came = LiveSource(clip.path, SourceConfig(hold_s=20), loop=True), []
+    timer = threading.Timer(8, source.stop)
+    timer.start()
+    for item in source:
+        if isinstance(item, Frame):
+            came.append(time.monotonic())
+    timer.cancel()
+    assert came[-1] - came[0] > 5 and max(b - a for a, b in pairwise(came)) < 3 and source.dropped > 0
