@@ -1,4 +1,4 @@
-"""`asworn bench classifiers|embedders|losses|fashion-mnist|results`: older work's models beside ours."""
+"""`asworn bench backbones|classifiers|embedders|losses|fashion-mnist|results`: older work's models beside ours."""
 
 from __future__ import annotations
 
@@ -30,6 +30,33 @@ Bundle = Annotated[str | None, typer.Option("--bundle", help="The shipped weight
 Full = Annotated[bool, typer.Option("--full", help="All queries and 3,000 distractors, in place of a sample.")]
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only entrants with this in their name; repeatable.")]
 Results = Annotated[Path | None, typer.Option("--results", help="Folder for the JSON file; none is written without.")]
+
+
+def backbones_command(
+    steps: Steps = 100,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Pictures of a step.")] = 4,
+    side: Annotated[int, typer.Option("--side", min=64, help="Short side of the pictures in pixels.")] = 224,
+    threads: Threads = 2,
+    weights: Weights = None,
+    bundle: Bundle = None,
+    only: Only = None,
+    cache: Cache = None,
+    out: Out = Path("runs/bench_backbones"),
+    results: Results = None,
+) -> None:
+    """Match R-CNN on each backbone, trained alike for a short while: precision, and time for a frame."""
+    from benchmarks.backbones import ENTRANTS, backbones
+    from benchmarks.datasets import data_folder
+    from benchmarks.recipes import Budget
+    from matcher.bundle import Bundle as Shipped
+
+    chosen = [one for one in ENTRANTS if not only or any(part in "-".join(one) for part in only)]
+    if not chosen:
+        raise ConfigError(f"--only {only[0]!r} is in none of: {', '.join('-'.join(one) for one in ENTRANTS)}")
+    budget, folder = Budget(steps, batch, threads), cache or default_folder()
+    places = data_folder(), folder, out
+    made = backbones(*places, budget, side, _imagenet(weights), Shipped.open(bundle), chosen, progress)
+    _finish("backbones", made, results)
 
 
 def classifiers_command(

@@ -33,6 +33,12 @@ def detector(
         typer.Option("--detector", help="In place of the bundle's: yolo:FILE, rfdetr:FILE, detectron2:CONFIG,FILE."),
     ] = "",
     classes: Annotated[str, typer.Option(help="TOML file: which of its classes are which types.")] = "",
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="In place of the bundle's: what `train match-rcnn` wrote.")
+    ] = None,
+    sides: Annotated[
+        tuple[int, int], typer.Option("--sides", help="Short and longest side of the pictures for --checkpoint.")
+    ] = (800, 1333),
     threads: Threads = 0,
     picture: Drawing = None,
     json_file: JsonFile = None,
@@ -42,7 +48,10 @@ def detector(
     from matcher.stages.detect import Detector
     from training.evaluation.coco_eval import evaluate_detector
 
-    model = Detector(with_detector(_bundle(bundle), foreign, classes), runtime=_runtime(threads))
+    if checkpoint is not None:
+        model = _checkpoint_detector(checkpoint, sides, threads)
+    else:
+        model = Detector(with_detector(_bundle(bundle), foreign, classes), runtime=_runtime(threads))
     curves: dict[str, Any] = {}
     result = evaluate_detector(model, images, annotations, min_score, progress, curves)
     kinds = [(name, result[name]) for name in ("box", "mask") if result[name]]
@@ -169,6 +178,17 @@ def _save(path: Path, image: Any) -> None:
     from training.evaluation.plots import save
 
     typer.echo(save(path, image))
+
+
+def _checkpoint_detector(checkpoint: Path, sides: tuple[int, int], threads: int) -> Any:
+    import torch
+
+    from training.match_rcnn.candidates import CheckpointDetector
+    from training.match_rcnn.files import load_model
+
+    if threads:
+        torch.set_num_threads(threads)
+    return CheckpointDetector(load_model(checkpoint), *sides)
 
 
 def _bundle(folder: str | None) -> Any:

@@ -242,7 +242,10 @@ def _groups(model: nn.Module, config: LoopConfig) -> list[dict[str, Any]]:
 
 
 def load_averaged(model: nn.Module, path: Path) -> None:
-    """Put the averaged weights of a checkpoint into a model; its buffers, which are not averaged, stay.
+    """Put the averaged weights of a checkpoint into a model.
+
+    Buffers, which are not averaged, come along as they are; the loss's (a memory of past batches) and those that the
+    checkpoint lacks stay as the model has them.
 
     Raises:
         ConfigError: the file cannot be read.
@@ -250,7 +253,8 @@ def load_averaged(model: nn.Module, path: Path) -> None:
     """
     state = load_checkpoint(path)
     try:
-        kept = {name: value for name, value in model.named_buffers() if name in model.state_dict()}
-        model.load_state_dict({**kept, **state["averaged"]})
+        stored = {name: value for name, value in state["model"].items() if not name.startswith("loss.")}
+        buffers = {name: stored.get(name, value) for name, value in model.named_buffers() if name in model.state_dict()}
+        model.load_state_dict({**buffers, **state["averaged"]})
     except (KeyError, RuntimeError) as error:
         raise TrainingError(f"{path} is not a checkpoint of this model: {error}") from error

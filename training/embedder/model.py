@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from training.embedder.colours import ColourHistogram
 from training.embedder.pooling import GeM, Palette, masked_moments, resize_mask, tint_ground
 from training.trunk import CropTrunk, Normalise
 
@@ -19,6 +20,8 @@ class EmbedderModelConfig:
         size: side of the crops in pixels, a multiple of 32.
         margin: share of the box's longer side added on every side of the crop.
         dimension: of the embedding.
+        colours: so many of its numbers compare exact colours (`training.embedder.colours`), the others are learnt.
+        colour_share: of the cosine that they make up.
         taps: trunk blocks whose maps give means and deviations; the last block gives the GeM.
         hidden: width of a hidden layer beside the linear one; 0 for none.
         palette: colours per channel of the soft colour histogram; its bins are their cube.
@@ -30,6 +33,8 @@ class EmbedderModelConfig:
     size: int = 128
     margin: float = 0.05
     dimension: int = 192
+    colours: int = 0
+    colour_share: float = 0.13
     taps: tuple[int, ...] = (3, 6, 13)
     palette: int = 4
     cell: int = 2
@@ -52,11 +57,13 @@ class Embedder(nn.Module):
         self.trunk = CropTrunk((*config.taps, 17), frozen_blocks)
         self.gem = GeM()
         self.palette = Palette(config.palette)
+        self.colours = ColourHistogram(config.colours) if config.colours else None
+        learnt = config.dimension - config.colours
         widths = [2 * c for c in self.trunk.channels[:-1]] + [self.trunk.channels[-1], self.palette.bins, 6]
         self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths)
-        self.project = nn.Linear(sum(widths), config.dimension)
+        self.project = nn.Linear(sum(widths), learnt)
         nn.init.orthogonal_(self.project.weight)
-        self.bend = _hidden(sum(widths), config.hidden, config.dimension) if config.hidden else None
+        self.bend = _hidden(sum(widths), config.hidden, learnt) if config.hidden else None
 
     def statistics(self, crops: Tensor, masks: Tensor) -> list[Tensor]:
         """What is pooled before the projection: a list of (N, width) tensors, not yet standardised."""
@@ -86,7 +93,11 @@ class Embedder(nn.Module):
         projected = self.project(joined)
         if self.bend is not None:
             projected = projected + self.bend(joined)
-        return nn.functional.normalize(projected, dim=1, eps=1e-6)
+        learnt = nn.functional.normalize(projected, dim=1, eps=1e-6)
+        if self.colours is None:
+            return learnt
+        share = self.config.colour_share
+        return torch.cat([(1 - share) ** 0.5 * learnt, share**0.5 * self.colours(crops, masks)], 1)
 
 
 def _hidden(width: int, hidden: int, dimension: int) -> nn.Sequential:

@@ -29,6 +29,9 @@ from training.settings import to_table
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
+_COLOUR_BATCHES = 8
+
+
 class PairBatches:
     """The views of any step, from the step's number alone."""
 
@@ -98,7 +101,9 @@ def train(config: EmbedderConfig, out: Path) -> Path:
     cv2.setNumThreads(1)
     config = with_classes(config)
     student = build(config)
-    batches = Ahead(PairBatches(open_garments(config.data), config))
+    pairs = PairBatches(open_garments(config.data), config)
+    _fit_colours(student.embedder, pairs)
+    batches = Ahead(pairs)
     loop = Loop.open(student, config.loop, out, to_table(config))
     monitor = CollapseMonitor(config.collapse)
 
@@ -111,6 +116,15 @@ def train(config: EmbedderConfig, out: Path) -> Path:
         return student.loss(shop, worn, numbers), figures
 
     return loop.run(loss_of)
+
+
+@torch.no_grad()
+def _fit_colours(embedder: Embedder, batches: PairBatches) -> None:
+    """Fit the exact colours to the first batches; a checkpoint that training goes on from brings its own."""
+    if embedder.colours is None or embedder.colours.fitted:
+        return
+    seen = [batches(step)[:2] for step in range(_COLOUR_BATCHES)]
+    embedder.colours.fit(torch.cat([embedder.colours.histogram(crops, masks) for crops, masks in seen]))
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from training.match_rcnn.config import ModelConfig, neck_defaults
 from training.match_rcnn.data import Examples, ExamplesConfig, class_names, landmark_counts
 from training.match_rcnn.files import start_model
 from training.match_rcnn.model import MatchRCNN
+from training.match_rcnn.norms import measure_norms
 from training.settings import to_table
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class MatchRCNNConfig:
 
     Attributes:
         start: weights to start from: a checkpoint of ours, e.g. one converted from Detectron2, or for MobileNetV2 its
-            ImageNet weights (.npz); empty = random ones.
+            ImageNet weights (.npz); empty = random ones, with normalisations measured on the first batch.
         device: "cpu" or "cuda".
         amp: half precision (bfloat16), on a GPU.
         batch: pictures of a step; even with a match head.
@@ -132,8 +133,11 @@ def train(config: MatchRCNNConfig, out: Path) -> Path:
         left = start_model(model, Path(config.start))
         log.info("%d of the parameters start at random: %s ...", len(left), ", ".join(left[:3]))
     model.to(device)
+    made = Batches(examples, config.batch, config.seed, config.model.mean)
+    if not config.start and not (out / "last.pt").exists():
+        log.info("%d normalisations measured on the first batch", measure_norms(model.train(), made(0).to(device)))
     loop = ScheduledLoop.open(model, config.loop, out, to_table(config))
-    batches = Ahead(Batches(examples, config.batch, config.seed, config.model.mean))
+    batches = Ahead(made)
 
     def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
         # Boxes are sampled by the step too, so that a resumed run equals an unbroken one.
