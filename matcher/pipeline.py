@@ -111,7 +111,9 @@ class Pipeline:
         """Whether another shot, or another video, begins with the next frame; asked for every frame, in order."""
         with self._clock.measure("cut"):
             back, self._seen_s = frame.time <= self._seen_s, frame.time
-            return self._cuts(frame) or back
+            # Boxes of pictures of another size are elsewhere in this one.
+            resized, self._size = self._size not in (None, frame.size), frame.size
+            return self._cuts(frame) or back or resized
 
     def detect(self, frame: Frame) -> Proposals:
         """The first half of a call: what the detector sees. It keeps no state, so it may run ahead in other threads."""
@@ -235,7 +237,7 @@ class Pipeline:
         """Make what belongs to one video."""
         self._clock = Clock()
         self._cuts, self._flow = CutDetector(self.config.track.cut_threshold), Flow()
-        self._last, self._seen_s = Garments.empty(), -np.inf
+        self._last, self._seen_s, self._size = Garments.empty(), -np.inf, None
         self.tracker = Tracker(self.config.track, self.detector.start_score)
         self.look = Look(self.config.settle.expire_s) if self._looks else None
         if self.lookup is not None:
@@ -260,7 +262,7 @@ class Pipeline:
     def _forget(self) -> None:
         """No frame follows the last one."""
         self._flow.reset()
-        self._last, self._seen_s = Garments.empty(), -np.inf
+        self._last, self._seen_s, self._size = Garments.empty(), -np.inf, None
 
     def _stateful(self) -> list[Tracker | Look | Fuse | Settle]:
         matching = [] if self.lookup is None else [self.fuse, self.settle]

@@ -187,6 +187,29 @@ def test_a_catalogue_is_swapped_between_two_frames(film: Path, toy: tuple[Bundle
         assert running.status()["one"].dropped - dropped <= 25, "the stream goes on meanwhile"
 
 
+def test_a_source_may_change_its_size(film: Path, toy: tuple[Bundle, Path], tmp_path: Path) -> None:
+    small = tmp_path / "small.ts"
+    scaled = ["-vf", "scale=480:480", "-c:v", "libx264", "-crf", "12", "-g", "25", "-an"]
+    plain = ["-c", "copy", "-an", str(tmp_path / "large.ts")]
+    for made in ([*scaled, str(small)], plain):
+        subprocess.run(["ffmpeg", "-v", "error", "-i", str(film), *made], check=True)
+    (tmp_path / "both.ts").write_bytes((tmp_path / "large.ts").read_bytes() + small.read_bytes())
+    sizes: dict[tuple[int, int], set[str]] = {}
+
+    class Sizes(Shown):
+        def write(self, frame: Frame, garments: Garments) -> None:
+            super().write(frame, garments)
+            sizes.setdefault(frame.size, set()).update(self.products)
+
+    sink, spec = Sizes(), StreamSpec(str(tmp_path / "both.ts"), "both", publish=str(tmp_path / "out.mkv"))
+    with Session([spec], pipeline(toy), lambda channel: [sink]) as running:
+        until(lambda: running.live.wait(0.1))
+    assert set(sizes) == {(640, 360), (480, 480)}
+    assert all("p-tops" in found for found in sizes.values())
+    with av.open(str(tmp_path / "out.mkv")) as out:
+        assert {(one.width, one.height) for one in out.decode(video=0)} == {(640, 360)}, "fitted in"
+
+
 def frames_of(source: LiveSource, count: int) -> list[Frame]:
     timer = threading.Timer(PATIENCE_S, source.stop)
     timer.start()
