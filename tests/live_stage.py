@@ -22,7 +22,8 @@ from matcher.web.server import Serving
 from matcher.web.token import Token
 
 TOKEN = "t" * 20
-QUICK = CardConfig(appear_s=0.05, appear_similar_s=0.05, change_s=0.1, linger_s=0.3, least_s=0.3, hold_s=0.5)
+# Quick, but not so quick that a busy machine's pauses make cards go.
+QUICK = CardConfig(appear_s=0.05, appear_similar_s=0.05, change_s=0.1, linger_s=1.0, least_s=0.3, hold_s=1.5)
 PRODUCTS = [
     Product(
         "w-1", "Rust <b>overshirt</b>", "tops", brand="Marlow", price=89, currency="EUR", link="https://shop.example/1"

@@ -23,6 +23,7 @@ from tests.live_stage import PRODUCTS, TOKEN, Actor, Relay, make_hub, serving, u
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 from playwright.sync_api import Browser, Page, expect  # noqa: E402 - only where it is there
 
+expect.set_options(timeout=40_000)  # machines are busy at times; what is right comes much sooner
 KEYS = [key_of(product.id) for product in PRODUCTS]
 SIZE = {"width": 1280, "height": 720}
 HERE = ".card.here"
@@ -92,7 +93,7 @@ def test_the_server_is_killed_and_comes_back(page: Page) -> None:
             port = server.port
             if not number:
                 page.goto(f"{server.url}/overlay")
-            expect(page.locator(HERE)).to_have_count(1, timeout=15_000)
+            expect(page.locator(HERE)).to_have_count(1)
             expect(page.locator("html")).to_have_attribute("data-link", "up")
         expect(page.locator(".card")).to_have_count(0)
 
@@ -254,7 +255,7 @@ def test_the_dashboard_says_when_the_server_is_gone(page: Page) -> None:
         expect(page.get_by_role("heading", name="cam")).to_be_visible()
     expect(page.get_by_role("status")).to_contain_text("does not answer")
     with serving(hub, server.port):
-        expect(page.get_by_role("status")).to_have_text("", timeout=15_000)
+        expect(page.get_by_role("status")).to_have_text("")
 
 
 def rows_of(table: Path) -> list[dict[str, str]]:

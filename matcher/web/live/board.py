@@ -83,12 +83,14 @@ class Board(Closing):
         now, came = self._clock(), self.arrivals.of(frame)
         with self._lock:
             self._last, self._size = now, frame.size
+            seen = [] if self._quiet else self._seen(frame, garments)
             if not self._quiet:
-                self._deck.see(self._claims.see(self._seen(frame, garments), now, self._shown), now)
+                self._deck.see(self._claims.see(seen, now, self._shown), now)
                 self._look(frame, garments)
             self._publish(came)
             shot = int(garments.shot[0]) if len(garments) and garments.has("shot") else 0
-            self.journal.boxes(1e3 * came, self._mark(frame), shot, self.cards())
+            worn = [one.box for one in seen]
+            self.journal.boxes(1e3 * came, self._mark(frame), shot, self.cards(), worn)
         self.journal.tell()
 
     def close(self, ok: bool = True) -> None:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from matcher.web.live.claims import Box
 from matcher.web.live.deck import Card
 from matcher.web.live.message import Message, boxes
 
@@ -45,11 +46,11 @@ class Journal:
             self._cards = Message(self.seq, json.dumps(head | told, separators=(",", ":")), self.version)
             return True
 
-    def boxes(self, t_ms: float, mark: int, shot: int, cards: Sequence[Card]) -> None:
-        """Say where the cards' garments are in a frame."""
+    def boxes(self, t_ms: float, mark: int, shot: int, cards: Sequence[Card], garments: Sequence[Box] = ()) -> None:
+        """Say where the cards' garments, and all others, are in a frame."""
         with self._lock:
             self.seq += 1
-            self._boxes.append(boxes(self.seq, t_ms, mark, shot, cards))
+            self._boxes.append(boxes(self.seq, t_ms, mark, shot, cards, garments))
 
     def since(self, epoch: str, version: int, seq: int) -> list[Message]:
         """What a page has to be told that knows a state; boxes of before the cards that it is sent are left out."""

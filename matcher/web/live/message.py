@@ -1,11 +1,12 @@
 """What the overlay page is told. Messages are JSON texts; every one has the number `seq` of the state that it brings.
 
     cards   what is shown now, complete: {"k": "cards", "epoch", "seq", "version", "t", "state", "size", "cards": [...]}
-    boxes   where it is in one frame: {"k": "boxes", "seq", "t", "mark", "shot", "b": {card: [x, y, w, h]}}
+    boxes   where it is in one frame: {"k": "boxes", "seq", "t", "mark", "shot", "b": {card: box}, "all": [box, ...]}
 
 `epoch` names a run of the server, `version` grows with every change of the cards. A page that comes back names both
 that it knows, and is sent the cards only if they are others. `t` is when the frame came that changed this, in
-milliseconds of the server's clock. Boxes are shares of the picture. `mark` tells the frame.
+milliseconds of the server's clock. Boxes are [x, y, width, height] as shares of the picture: `b` of what cards belong
+to, `all` of every garment. `mark` tells the frame.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from hashlib import blake2s
 from typing import Any
 
 from matcher.types import TIERS, Product
+from matcher.web.live.claims import Box
 from matcher.web.live.deck import Card
 from matcher.web.live.rules import Links
 
@@ -57,10 +59,11 @@ def card_json(card: Card, links: Links, stream: str) -> dict[str, Any]:
     }
 
 
-def boxes(seq: int, t_ms: float, mark: int, shot: int, cards: Iterable[Card]) -> Message:
-    """Where the cards' garments are."""
+def boxes(seq: int, t_ms: float, mark: int, shot: int, cards: Iterable[Card], garments: Iterable[Box]) -> Message:
+    """Where the cards' garments are, and all others, which cards had better not cover."""
     places = {key_of(card.product.id): [round(v, 4) for v in card.box] for card in cards if card.box is not None}
     told = {"k": "boxes", "seq": seq, "t": round(t_ms, 1), "mark": mark, "shot": shot, "b": places}
+    told["all"] = [[round(v, 3) for v in box] for box in garments]
     return Message(seq, json.dumps(told, separators=(",", ":")))
 
 

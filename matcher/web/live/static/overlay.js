@@ -16,6 +16,7 @@ const timecode = document.getElementById("timecode");
 const cards = new Map();
 const pending = []; // messages whose time has not come
 let picture = [16, 9];
+let garments = []; // boxes of all that people wear
 let feed = null;
 let lostAt = null;
 let drawn = performance.now();
@@ -64,6 +65,7 @@ function clear() {
 
 function setBoxes(message) {
   for (const [id, box] of Object.entries(message.b)) cards.get(id)?.path.add(message.t, box, message.shot);
+  garments = message.all ?? [];
   mark = message.mark;
 }
 
@@ -76,7 +78,8 @@ function draw(now) {
   const shown = [...cards.values()];
   const points = shown.map((card) => card.path.at(time));
   shown.forEach((card, i) => (card.box = points[i] && inPage(points[i].box, rect)));
-  place(shown, options.layout, options.edge, safeRect(page, options.safe));
+  const worn = garments.map((box) => inPage(box, rect));
+  place(shown, options.layout, options.edge, safeRect(page, options.safe), worn, now);
   shown.forEach((card, i) => card.draw(now - drawn, card.box, points[i]?.shot));
   if (!timecode.hidden && mark !== null) timecode.textContent = mark;
   drawn = now;

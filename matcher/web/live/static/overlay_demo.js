@@ -18,7 +18,7 @@ export function demo(told, qr) {
       told({ k: "cards", state: "live", size: [16, 9], t: 0, cards });
       shown = wanted;
     }
-    told({ k: "boxes", t: performance.now(), shot: 1, mark: frame, b: boxes(frame / 30) });
+    told({ k: "boxes", t: performance.now(), shot: 1, mark: frame, b: boxes(frame / 30), all: Object.values(boxes(frame / 30)) });
     frame += 1;
   }, 1000 / 30);
 }

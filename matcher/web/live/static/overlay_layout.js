@@ -1,6 +1,8 @@
 // Where cards go. All lengths are pixels of the page.
 
 const GAP = 12;
+const KEEP_MS = 1500; // for so long a card stays on one side of its garment
+const BETTER = 0.15; // and then it goes only where it covers so much less
 
 // The part of the page that the picture covers, as OBS shows it.
 export function pictureRect(page, picture, fit) {
@@ -18,13 +20,14 @@ export function safeRect(page, safe) {
   return { x, y, w: page.w - 2 * x, h: page.h - 2 * y };
 }
 
-// Sets `x` and `y` of cards: {w, h, box in pixels or null, edge}. `edge` is kept between calls.
-export function place(cards, layout, edge, area) {
-  const free = layout === "follow" ? cards.filter((card) => card.box) : [];
-  const rest = cards.filter((card) => !free.includes(card));
+// Sets `x` and `y` of cards: {w, h, box in pixels or null}, which also keep `edge` and `chosen` between calls.
+// `garments` are the boxes of all that people wear, `now` is in milliseconds.
+export function place(cards, layout, edge, area, garments, now) {
+  const following = layout === "follow" ? cards.filter((card) => card.box) : [];
+  const rest = cards.filter((card) => !following.includes(card));
   if (layout === "lower") row(rest, edge, area);
   else column(rest, edge, area);
-  beside(free, edge, area);
+  beside(following, edge, area, garments, now);
 }
 
 // Along the lower border, from the edge on; what does not fit beside the others begins a row above.
@@ -49,20 +52,33 @@ function column(cards, edge, area) {
   }
 }
 
-// Beside the garment, on the edge where there is room; a card that would cover another goes above or below that.
-function beside(cards, edge, area) {
+// Beside the garment, on the edge where the card covers less of what people wear; a card that would cover another one
+// goes above or below that. An edge is kept for a while, so that cards do not wander when people do.
+function beside(cards, edge, area, garments, now) {
   const placed = [];
   for (const card of cards) {
-    const room = { right: area.x + area.w - (card.box.x + card.box.w), left: card.box.x - area.x };
-    const wanted = card.edge ?? edge;
-    const other = wanted === "right" ? "left" : "right";
-    // A card changes its edge only where it does not fit and the other one is better.
-    card.edge = room[wanted] >= card.w + GAP || room[wanted] >= room[other] ? wanted : other;
-    const x = card.edge === "right" ? card.box.x + card.box.w + GAP : card.box.x - card.w - GAP;
-    card.x = clamp(x, area.x, area.x + area.w - card.w);
-    card.y = free(card, placed, area);
+    const [first, other] = [card.edge ?? edge, (card.edge ?? edge) === "right" ? "left" : "right"];
+    const places = [first, other].map((side) => at(side, card, placed, area, garments));
+    const settled = card.edge && now - card.chosen < KEEP_MS;
+    const turn = !settled && places[1].covered + BETTER < places[0].covered;
+    if (!card.edge || turn) Object.assign(card, { edge: turn ? other : first, chosen: now });
+    Object.assign(card, { x: places[+turn].x, y: places[+turn].y });
     placed.push(card);
   }
+}
+
+// Where a card is on one side of its garment, and how much is covered there: 1 = as much as the card is large.
+function at(side, card, placed, area, garments) {
+  const beside = side === "right" ? card.box.x + card.box.w + GAP : card.box.x - card.w - GAP;
+  const x = clamp(beside, area.x, area.x + area.w - card.w);
+  const here = { x, w: card.w, h: card.h, y: free({ ...card, x }, placed, area) };
+  return { ...here, covered: garments.reduce((sum, one) => sum + common(here, one), 0) / (card.w * card.h) };
+}
+
+function common(a, b) {
+  const wide = Math.min(a.x + a.w, b.x + b.w) - Math.max(a.x, b.x);
+  const high = Math.min(a.y + a.h, b.y + b.h) - Math.max(a.y, b.y);
+  return Math.max(wide, 0) * Math.max(high, 0);
 }
 
 // The height nearest to the middle of its garment at which a card covers none of those that are placed.
