@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from benchmarks.api_fuzz import Known, fuzz
 from matcher.web.app.make import shop_app
 from matcher.web.base import web_app
 from matcher.web.token import Token
-from tests.web_shop import SECRET, png, toy_options, toy_pipeline
+from tests.web_shop import SECRET, png, toy_options, toy_pipeline, toy_server
 
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 CASES = 150
@@ -66,3 +68,20 @@ def test_every_operation_says_what_it_does(app: FastAPI) -> None:
 def test_the_folder_of_the_app_is_the_user_s_alone(app: FastAPI) -> None:
     folder: Path = app.state.app.store.folder
     assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_the_example_client_works(app: FastAPI, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(__file__).parents[1] / "docs" / "examples" / "shop_client.py"
+    spec = importlib.util.spec_from_file_location("shop_client", path)
+    client = sys.modules["shop_client"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(client)
+    (tmp_path / "look.png").write_bytes(png())
+    with toy_server(tmp_path / "web") as server:
+        client.main(str(server.base_url), str(tmp_path / "look.png"))
+        with client.ShopClient(str(server.base_url), SECRET) as shop:
+            look = shop.look(tmp_path / "look.png")
+            shop.feedback(look, look.garments[0], "p-tops", right=True)
+            assert shop.similar(look, look.garments[0], 2)
+            with pytest.raises(client.ShopError, match="no such product"):
+                shop.feedback(look, look.garments[0], "none", right=True)
+    assert "exact: A <b>tops</b>" in capsys.readouterr().out

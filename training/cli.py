@@ -67,8 +67,34 @@ def types(config: ConfigFile, out: RunFolder = Path("runs/types")) -> None:
 
 
 @train.command()
-def embedder(config: ConfigFile, out: RunFolder = Path("runs/embedder")) -> None:
-    """Train the embedder, compare it with the baselines, and choose the thresholds of the tiers."""
+def embedder(
+    config: Annotated[Path | None, typer.Option("--config", help="The recipe, a TOML file.")] = None,
+    out: RunFolder = Path("runs/embedder"),
+    from_review: Annotated[
+        Path | None,
+        typer.Option("--from-review", help="Tune a bundle on pairs judged in the web app (pairs.csv)."),
+    ] = None,
+    catalog: Annotated[
+        Path | None, typer.Option("--catalog", help="With --from-review: whose products these are.")
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", help="With --from-review: the folder of the shop's feed.")
+    ] = None,
+    bundle: Annotated[str | None, typer.Option("--bundle", help="With --from-review: the bundle to tune.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="With --from-review: steps of training.")] = 200,
+) -> None:
+    """Train the embedder, compare it with the baselines, and choose the thresholds of the tiers.
+
+    With --from-review, a bundle's embedder is tuned on what people judged, measured on products kept out of training
+    before and after, and written into a new bundle.
+    """
+    if from_review is not None:
+        from training.cli_review import tune_from_review
+
+        tune_from_review(from_review, catalog, pictures, bundle, config, steps, out)
+        return
+    if config is None:
+        raise ConfigError("name a recipe with --config, or judged pairs with --from-review")
     from training.embedder.config import EmbedderConfig
     from training.embedder.train import train as run
     from training.export_bundle import load_embedder

@@ -31,6 +31,7 @@ class GarmentData:
         tried_on_street: people who wear each garment of somebody else; 0 = none.
         clips: folder of video clips whose tracks give pairs, see `training.data.clip_garments`; may be empty.
         scenes: drawn scenes to cut worn garments from, with a packshot of each; 0 = none.
+        review: store of judged garments to train on alone, made by `training.review`; empty for the sources above.
     """
 
     set: str = ""
@@ -41,6 +42,7 @@ class GarmentData:
     tried_on_street: int = 0
     clips: str = ""
     scenes: int = 0
+    review: str = ""
 
 
 _HELD_OUT_SEED = 900_000  # scenes from here on are validation
@@ -53,6 +55,8 @@ def open_garments(data: GarmentData) -> Garments:
         ConfigError: there is no such data set, or no garment of a known type in it.
         InputError: its folder does not hold it.
     """
+    if data.review:
+        return Garments([GarmentStore(Path(data.review))])
     if data.set:
         return open_set_garments(data.set, data.root, data.cache, data.limit)
     stores: list[GarmentStore] = [

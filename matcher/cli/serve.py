@@ -71,8 +71,12 @@ def serve(
     options = Options(data, pictures, crops, videos, provider, tuple(allow_host or ()), allow_private)
     app = shop_app(pipeline, token, options)
     pipeline.warm_up()
-    _hints(pipeline, pictures, host)
-    serve_app(app, host, port, lambda url: _tell(url, token))
+
+    def ready(url: str) -> None:
+        _hints(pipeline, pictures, host)
+        _tell(url, token)
+
+    serve_app(app, host, port, ready)
 
 
 def default_data(catalog: Path) -> Path:
@@ -87,9 +91,14 @@ def _hints(pipeline: Pipeline, pictures: Path | None, host: str) -> None:
     catalog = pipeline.catalog
     first = catalog.product(0) if catalog is not None and len(catalog) else None
     if first is not None and pictures is None and not first.image.lower().startswith("http"):
-        err.print("the catalogue names pictures by files; --pictures FOLDER says where the feed's folder is")
+        err.print(
+            "the catalogue names pictures by files; --pictures FOLDER says where the feed's folder is", soft_wrap=True
+        )
     if host != HOST:
-        err.print("others can reach this server; what they send is not encrypted unless a proxy in front does it")
+        err.print(
+            "others can reach this server; what they send is not encrypted unless a proxy in front does it",
+            soft_wrap=True,
+        )
 
 
 def _tell(url: str, token: Token) -> None:

@@ -59,6 +59,11 @@ class ProductPictures:
             self._keep(key, made)
         return made
 
+    def close(self) -> None:
+        """Let go of connections."""
+        if self._fetcher is not None:
+            self._fetcher.close()
+
     def _make(self, name: str, side: int) -> bytes | None:
         try:
             data = self._read(name)

@@ -165,6 +165,10 @@ class Finder:
         pairs = zip(generation.products(rows[0]), scores[0], strict=True)
         return [(product, float(score)) for product, score in pairs if product is not None]
 
+    def close(self) -> None:
+        """End the threads that draw outlines."""
+        self._pool.shutdown()
+
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
         if not self._turn.acquire(timeout=_WAIT_S):

@@ -114,5 +114,7 @@ def _state(pipeline: Pipeline, options: Options) -> State:
 
 def _close(state: State) -> None:
     state.jobs.stop()
+    state.finder.close()
     state.fetcher.close()
+    state.pictures.close()
     state.store.close()

@@ -1,0 +1,1 @@
+"""Training on what people judged in the web app."""

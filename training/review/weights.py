@@ -1,0 +1,72 @@
+"""The embedder of a bundle as a network that can be trained on: its ONNX file holds every weight by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from matcher.bundle import Bundle
+from matcher.errors import ConfigError
+from matcher.stages.models import Runtime
+from training.checkpoint import save_checkpoint
+from training.embedder.config import EmbedderConfig
+from training.embedder.train import Student
+from training.settings import to_table
+
+_HALF = ".half"  # weights are stored as float16 and cast inside the graph
+_GEM = "gem.power"
+_ALIKE = 0.999  # cosine of what both give; float16 costs less
+
+
+def checkpoint_of(bundle: Bundle, config: EmbedderConfig, path: Path) -> Path:
+    """Write a checkpoint with the weights of a bundle's embedder, to start a recipe from.
+
+    Args:
+        bundle: whose embedder.
+        config: a recipe whose model is that of the bundle.
+        path: of the checkpoint.
+
+    Raises:
+        ConfigError: the recipe describes another network; checked by the names, the shapes and what both give.
+    """
+    student = Student(config)
+    stored = _weights(bundle.path(bundle.model("embedder")["file"]))
+    known = student.embedder.state_dict()
+    missing = [name for name, value in known.items() if name != _GEM and _shape(stored.get(name)) != value.shape]
+    if missing:
+        raise ConfigError(f"the recipe's [model] is not that of {bundle.name}: {missing[0]} differs")
+    student.embedder.load_state_dict({name: torch.from_numpy(stored[name]) for name in known if name in stored}, False)
+    if _GEM in known and _GEM not in stored and "clamp" in stored:  # the export computes it once and for all
+        student.embedder.gem.power.data.fill_(float(stored["clamp"].ravel()[0]))
+    _compare(student, bundle)
+    state = student.state_dict()
+    averaged = {name: value.detach().clone() for name, value in student.named_parameters()}
+    save_checkpoint(path, {"model": state, "averaged": averaged, "step": 0, "recipe": to_table(config)})
+    return path
+
+
+def _weights(path: Path) -> dict[str, np.ndarray]:
+    graph = onnx.load(path).graph
+    arrays = {one.name.removesuffix(_HALF): numpy_helper.to_array(one) for one in graph.initializer}
+    return {name: np.array(a, np.float32) for name, a in arrays.items() if a.dtype.kind == "f"}
+
+
+def _shape(array: np.ndarray | None) -> torch.Size | None:
+    return None if array is None else torch.Size(array.shape)
+
+
+@torch.no_grad()
+def _compare(student: Student, bundle: Bundle) -> None:
+    """Refuse weights that do not do what they do in the bundle."""
+    rng, size = np.random.default_rng(0), student.embedder.config.size
+    crops = rng.integers(0, 256, (2, size, size, 3), np.uint8)
+    masks = np.ones((2, size, size), np.float32)
+    theirs = Runtime(threads=1).load(bundle, "embedder").run(crops=crops, masks=masks)["embedding"]
+    ours = student.embedder.eval()(torch.from_numpy(crops), torch.from_numpy(masks)).numpy()
+    alike = float((theirs * ours).sum(1).min())
+    if alike < _ALIKE:
+        raise ConfigError(f"the recipe's [model] is not that of {bundle.name}: it gives other vectors ({alike:.3f})")
