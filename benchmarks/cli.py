@@ -13,6 +13,7 @@ from benchmarks.cli_gpu import gpu_command
 from benchmarks.cli_indexing import index_command
 from benchmarks.cli_ingredients import ingredients_command
 from benchmarks.cli_lookup import lookup_command
+from benchmarks.cli_overlay import overlay_command
 from benchmarks.cli_peers import parity_command, pipelines_command
 from benchmarks.cli_report import report_command
 from benchmarks.cli_retrieval import clips_command, try_on_command
@@ -53,6 +54,7 @@ bench.command("growth")(growth_command)
 bench.command("carried")(carried_command)
 bench.command("cuts")(cuts_command)
 bench.command("long-run")(long_run_command)
+bench.command("overlay")(overlay_command)
 bench.command("backbones")(backbones_command)
 bench.command("classifiers")(classifiers_command)
 bench.command("embedders")(embedders_command)
