@@ -115,6 +115,10 @@ class Schedule:
             return self.config.longest_s
         return max(self.config.longest_s, stride * self.frame_ms / 1e3)
 
+    def begin(self) -> None:
+        """What was seen before is void: the next frame is detected, since there is nothing to carry."""
+        self._last_s = -np.inf
+
     def at_rate(self, rate: float) -> None:
         """Learn how many frames a second a live source gives: where no target was set, that is the target."""
         if not self._aims:

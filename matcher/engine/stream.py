@@ -160,6 +160,7 @@ class Run:
             while not ended:
                 ended, left = self._match(items, writer)
                 stream.pipeline.finish()
+                stream.schedule.begin()
                 self.latest = None if self._current_health().state in CLEARED else self.latest
                 writer.put(replace(self._health, state=State.ENDED) if ended else self._current_health())
                 ended = ended or self._pass_on(chain(left, items), writer)

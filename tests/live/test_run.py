@@ -160,6 +160,47 @@ def test_a_paused_stream_shows_its_frames_with_nothing_found() -> None:
     assert [item for item in sink.log if isinstance(item, int)] == [0, 1, 2]
 
 
+class Strict(Stages):
+    """Has nothing to carry before something was found in the same run of frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = False
+
+    def follow(self, frame: Frame, found: int, cut: bool) -> Garments:
+        self.found = True
+        return super().follow(frame, found, cut)
+
+    def carry(self, frame: Frame) -> Garments:
+        assert self.found, "nothing to carry"
+        return super().carry(frame)
+
+    def finish(self) -> None:
+        self.found = False
+        super().finish()
+
+
+def test_what_is_back_is_detected_before_it_is_carried() -> None:
+    fed, stages = Fed(), Strict()
+    source = Stream(fed, stages, (Told(),), Schedule(EngineConfig(detect_every=50, longest_s=100)), queue=100)
+    for item in (State.LIVE, 0, 1, State.LOST, State.LIVE, 2, 3):
+        fed.notice(item) if isinstance(item, State) else fed.frame(item)
+
+    def run() -> None:
+        with Live([source]) as live:
+            until(lambda: live.status()[0].frames == 4)
+            live.pause(0)
+            until(lambda: live.status()[0].health.state is State.PAUSED and stages.finished == 2)
+            live.pause(0, False)
+            fed.frame(4)
+            fed.frame(5)
+            until(lambda: live.status()[0].frames == 6)
+            live.stop()
+
+    in_time(run)
+    assert source.schedule.counts.detected == 3
+
+
 def test_no_frame_is_lost_by_pausing() -> None:
     fed, sink = Fed(), Told()
 
