@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -90,15 +91,11 @@ def default_data(catalog: Path) -> Path:
 def _hints(pipeline: Pipeline, pictures: Path | None, host: str) -> None:
     catalog = pipeline.catalog
     first = catalog.product(0) if catalog is not None and len(catalog) else None
+    say = partial(err.print, soft_wrap=True)
     if first is not None and pictures is None and not first.image.lower().startswith("http"):
-        err.print(
-            "the catalogue names pictures by files; --pictures FOLDER says where the feed's folder is", soft_wrap=True
-        )
+        say("the catalogue names pictures by files; --pictures FOLDER says where the feed's folder is")
     if host != HOST:
-        err.print(
-            "others can reach this server; what they send is not encrypted unless a proxy in front does it",
-            soft_wrap=True,
-        )
+        say("others can reach this server; what they send is not encrypted unless a proxy in front does it")
 
 
 def _tell(url: str, token: Token) -> None:
