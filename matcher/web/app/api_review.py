@@ -28,7 +28,7 @@ ReviewId = Annotated[str, Path(pattern="^[0-9a-f]{16}$")]
 
 @router.get("/reviews")
 def reviews(state: Shared, count: Annotated[int, Query(ge=1, le=50)] = 10) -> schemas.ReviewsOut:
-    """Matches that wait for a judgement, the least sure first."""
+    """Matches that wait for a judgement: first what was shown, the least sure of it."""
     rows = state.reviews.open(count)
     return schemas.ReviewsOut(reviews=[_review_out(state, row) for row in rows], counts=state.reviews.counts())
 

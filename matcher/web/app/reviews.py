@@ -91,8 +91,9 @@ class Reviews:
         return bool(self._store.change(sql, (verdict, time.time() if verdict else None, truth, number)))
 
     def open(self, count: int = 50) -> list[dict]:
-        """Matches that nobody has judged, the least sure first: there a judgement teaches most."""
-        return self._store.rows("SELECT * FROM review WHERE verdict = '' ORDER BY score, id LIMIT ?", (count,))
+        """Matches that nobody has judged: first what was shown, the least sure of it, which teaches most."""
+        sql = "SELECT * FROM review WHERE verdict = '' ORDER BY tier = 'none', score, id LIMIT ?"
+        return self._store.rows(sql, (count,))
 
     def find(self, number: str) -> dict | None:
         """One match; None where there is none."""
