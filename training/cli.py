@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from matcher.errors import BackendError, ConfigError
+from training.cli_attributes import attributes
 from training.cli_fusion import fusion, tiers, verifier
 from training.cli_match_rcnn import match_rcnn
 
@@ -158,7 +159,7 @@ def pairs(
     typer.echo(write_sheet(data, out, seed=seed, family=family))
 
 
-for command in (fusion, match_rcnn, tiers, verifier):
+for command in (attributes, fusion, match_rcnn, tiers, verifier):
     train.command()(command)
 
 

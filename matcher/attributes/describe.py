@@ -78,7 +78,7 @@ def measure(crop: NDArray[np.uint8], mask: NDArray[np.float32], type_name: str =
     Returns:
         (LOOK,) float32; parts that cannot be told are zeros.
     """
-    inside = _core(mask)
+    inside = sure_pixels(mask)
     parts = colour_shares(crop[inside]), pattern_chances(crop, mask, type_name), *cut_chances(mask, type_name)
     return np.concatenate(parts).astype(np.float32)
 
@@ -106,8 +106,8 @@ def matches(words: list[str], wanted: list[str]) -> bool:
     return all(word.strip().lower() in known for word in wanted)
 
 
-def _core(mask: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where the garment surely is: its outline shows what is behind it too."""
+def sure_pixels(mask: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where (S, S) the garment of a mask (S, S) surely is: its outline shows what is behind it too."""
     sure = mask > 0.8
     return sure if sure.sum() >= 0.4 * (mask > 0.5).sum() else mask > 0.5
 

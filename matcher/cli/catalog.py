@@ -132,6 +132,9 @@ def search(
     price_min: Annotated[float | None, typer.Option(help="Least price.")] = None,
     price_max: Annotated[float | None, typer.Option(help="Highest price.")] = None,
     currency: Annotated[str | None, typer.Option(help="Only prices in this currency, such as EUR.")] = None,
+    keyword: Annotated[
+        list[str] | None, typer.Option(help='Only garments that look so, e.g. "red" or "striped"; may be given again.')
+    ] = None,
     bundle: Annotated[str | None, typer.Option(help="Weights: a folder, or a packaged name.")] = None,
     embedder: Annotated[str, typer.Option(help="In place of the bundle's, as for `asworn index`.")] = "",
     as_json: JsonOption = False,
@@ -147,30 +150,34 @@ def search(
         price_max=price_max,
         currency=currency,
     )
-    found = _found(catalog, picture, k, filters, bundle, embedder)
+    found = _found(catalog, picture, k, filters, keyword or [], bundle, embedder)
     if as_json:
         typer.echo(json.dumps({"image": picture.name, "garments": found}, ensure_ascii=False))
     else:
         out.print(_table(found))
 
 
-def _found(path: Path, picture: Path, k: int, filters: Filters, bundle: str | None, embedder: str) -> list[dict]:
+def _found(
+    path: Path, picture: Path, k: int, filters: Filters, words: list[str], bundle: str | None, embedder: str
+) -> list[dict]:
     # The models are imported here, so that `info` and `check` need none of them.
     from matcher.bundle import Bundle
     from matcher.config import PipelineConfig
     from matcher.foreign import with_embedder
     from matcher.pipeline import Pipeline
+    from matcher.stages.look import having, keywords_of
     from matcher.video.image import read_image
 
     image = read_image(picture)
     weights = with_embedder(Bundle.open(bundle), embedder)
     catalog = Catalog.load(path, weights.embedder_hash)
-    garments = Pipeline(PipelineConfig(), catalog, weights).image(image)
+    garments = having(Pipeline(PipelineConfig(), catalog, weights).image(image), words)
     generation = catalog.snapshot()
     rows, scores = generation.search(garments.embedding, garments.type_probs, k, filters=filters)
     return [
         {
             "type": garment.type_names[0],
+            "keywords": keywords_of(garment),
             "box": [round(float(value), 1) for value in garment.xyxy[0]],
             "products": [
                 _product_record(product, float(score))

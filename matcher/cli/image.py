@@ -21,6 +21,7 @@ from matcher.cli.options import (
     ConfigOption,
     DetectorOption,
     DeviceOption,
+    KeywordOption,
     MasksOption,
     ThreadsOption,
     make_pipeline,
@@ -32,6 +33,7 @@ from matcher.pipeline import Pipeline
 from matcher.sinks.cutouts import write_cutouts
 from matcher.sinks.draw import disclosures, draw
 from matcher.sinks.jsonl import garment_record
+from matcher.stages.look import having, keywords_of
 from matcher.types import TIERS, Garments
 from matcher.video.image import read_image
 
@@ -45,6 +47,7 @@ def image(
         Path | None,
         typer.Option(help="Also write each garment, in its box and cut out, and labels.csv into this folder."),
     ] = None,
+    keyword: KeywordOption = None,
     config: ConfigOption = "file.toml",
     bundle: BundleOption = None,
     detector: DetectorOption = "",
@@ -58,7 +61,7 @@ def image(
     pixels = read_image(picture)
     how = {"detector": detector, "classes": classes, "backend": backend, "device": device}
     pipeline = make_pipeline(catalog, config, bundle, threads, masks, **how)
-    garments = pipeline.image(pixels)
+    garments = having(pipeline.image(pixels), keyword or ())
     if overlay is not None:
         _write_picture(overlay, draw(pixels, garments, pipeline.products))
     if crops is not None:
@@ -81,13 +84,14 @@ def _record(picture: Path, pixels: NDArray[np.uint8], garments: Garments, pipeli
 
 def _table(garments: Garments, pipeline: Pipeline) -> Table:
     table = Table(title=f"{len(garments)} garments")
-    for heading in ("type", "box", "score", "product", "similarity", "tier"):
+    for heading in ("type", "looks", "box", "score", "product", "similarity", "tier"):
         table.add_column(heading)
     for one in garments:
         product = pipeline.products(int(one.product_row[0, 0])) if one.product_row.shape[1] else None
         box = " ".join(str(round(float(v))) for v in one.xyxy[0])
         found = (escape(product.name), f"{one.best_score[0]:.2f}", TIERS[one.tier[0]]) if product else ("", "", "")
-        table.add_row(f"{one.type_name} {one.type_score[0]:.0%}", box, f"{one.score[0]:.2f}", *found)
+        looks = ", ".join(keywords_of(one)[1:])
+        table.add_row(f"{one.type_name} {one.type_score[0]:.0%}", looks, box, f"{one.score[0]:.2f}", *found)
     return table
 
 

@@ -31,6 +31,10 @@ FpsTargetOption = Annotated[
     float, typer.Option("--fps-target", min=0, help="Frames a second to reach, detecting as many as fit; 0 = all.")
 ]
 BudgetOption = Annotated[float, typer.Option("--budget-ms", min=0, help="The same as milliseconds a frame.")]
+KeywordOption = Annotated[
+    list[str] | None,
+    typer.Option(help='Only garments that look so: a colour, "striped", "long sleeves"...; may be given again.'),
+]
 ExportOption = Annotated[
     str, typer.Option("--export", metavar="NAMES", help=f"Also write, with commas: {', '.join(EXPORTS)}, or all.")
 ]

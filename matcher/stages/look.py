@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.attributes.describe import LOOK, measure
+from matcher.attributes.describe import LOOK, Attributes, keywords, matches, measure
 from matcher.boxes import crop_square, mask_on_crop
+from matcher.errors import ConfigError
 from matcher.stages.models import image_of
 from matcher.stages.per_track import PerTrack
 from matcher.types import Frame, Garments
@@ -71,3 +74,22 @@ def with_looks(frame: Frame | NDArray[np.uint8], garments: Garments) -> Garments
     """Fill `look` of the garments of a single picture; they need mask and type_probs."""
     looks = [look_of(image_of(frame), one) for one in garments]
     return garments.with_columns(look=np.array(looks, np.float32).reshape(-1, LOOK))
+
+
+def keywords_of(garment: Garments) -> list[str]:
+    """The keywords of a `Garments` of length 1; none where its look was not measured."""
+    known = garment.has("look")
+    return keywords(garment.type_name, Attributes.of(garment.look[0])) if known else []
+
+
+def having(garments: Garments, wanted: Sequence[str]) -> Garments:
+    """The garments whose keywords are all of these; all garments where nothing is wanted.
+
+    Raises:
+        ConfigError: looks were not measured, so that nothing can be said.
+    """
+    if not wanted:
+        return garments
+    if len(garments) and not garments.has("look"):
+        raise ConfigError("keywords need attributes and masks; leave --no-masks away, or set attributes = true")
+    return garments[np.array([matches(keywords_of(one), list(wanted)) for one in garments], bool)]

@@ -97,9 +97,9 @@ class PyAVSource:
         guess = round(self.duration_s * self.rate) if self.duration_s else None
         self.frames_estimate: int | None = self._stated or guess
         holders = (stream, container, *container.streams)
-        self.start_timecode: str | None = next(
-            (h.metadata["timecode"] for h in holders if "timecode" in h.metadata), None
-        )
+        # Matroska writes its tags in capitals.
+        tags = ({name.lower(): text for name, text in holder.metadata.items()} for holder in holders)
+        self.start_timecode: str | None = next((found["timecode"] for found in tags if "timecode" in found), None)
 
     def __iter__(self) -> Iterator[Frame]:
         if self._closed:
