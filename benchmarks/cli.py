@@ -12,6 +12,7 @@ from benchmarks.cli_fusion import fusion_command
 from benchmarks.cli_gpu import gpu_command
 from benchmarks.cli_indexing import index_command
 from benchmarks.cli_ingredients import ingredients_command
+from benchmarks.cli_live import faults_command, live_latency_command, soak_command
 from benchmarks.cli_lookup import lookup_command
 from benchmarks.cli_overlay import overlay_command
 from benchmarks.cli_peers import parity_command, pipelines_command
@@ -55,6 +56,9 @@ bench.command("carried")(carried_command)
 bench.command("cuts")(cuts_command)
 bench.command("long-run")(long_run_command)
 bench.command("overlay")(overlay_command)
+bench.command("live-faults")(faults_command)
+bench.command("live-soak")(soak_command)
+bench.command("live-latency")(live_latency_command)
 bench.command("backbones")(backbones_command)
 bench.command("classifiers")(classifiers_command)
 bench.command("embedders")(embedders_command)

@@ -49,7 +49,7 @@ def long_run(
     schedule = Schedule(engine, pipeline.config.frames_at_once)
     stream = Stream(source, pipeline, sinks, schedule, engine.queue)
     with Live([stream], pipeline.config.frames_at_once) as live:
-        samples = _watch(live, 60 * minutes, every_s, told)
+        samples = watch(live, 60 * minutes, every_s, told)
     status, rate = live.status()[0], float(source.rate)
     return {
         "minutes": round(minutes, 2),
@@ -72,9 +72,10 @@ def slope(samples: Sequence[dict[str, float]], name: str) -> float | None:
     return round(float(np.polyfit(hours, [sample[name] for sample in kept], 1)[0]), 2)
 
 
-def _watch(
+def watch(
     live: Live, seconds: float, every_s: float, told: Callable[[dict[str, float]], None]
 ) -> list[dict[str, float]]:
+    """Samples of the first stream, as in `long_run`, until it ends or the time is over."""
     samples, began, seen = [], time.monotonic(), 0
     while not live.wait(every_s) and time.monotonic() - began < seconds:
         late, status = live.latencies_ms(), live.status()[0]
