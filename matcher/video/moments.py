@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -17,6 +19,7 @@ from matcher.video.container import open_container, video_stream
 from matcher.video.picture import Turns, to_bgr
 
 READ_ON_S = 2  # nearer ones are read on to
+BACK_S = (1, 10, None)
 
 
 def pictures_at(path: str | Path, times: Iterable[Fraction]) -> Iterator[tuple[Fraction, NDArray[np.uint8]]]:
@@ -32,27 +35,40 @@ def pictures_at(path: str | Path, times: Iterable[Fraction]) -> Iterator[tuple[F
     Raises:
         MediaError: not a video that can be read.
     """
-    name, turns = Path(path).name, Turns()
-    with open_container(path, 10.0, name, "cpu") as container:
-        stream = video_stream(container, name)
-        frames, reached, waiting = iter(()), None, None
+    turns, frames, waiting, reached = Turns(), iter(()), None, None
+    with ExitStack() as opened:
         for time in sorted(set(times)):
             if reached is None or time - reached > READ_ON_S:
-                frames, waiting = _from(container, stream, time), None
+                opened.close()
+                frames, waiting = _from(path, time, opened), None
             # The frame that was read last may be the one of a later time.
-            while waiting is None or _time(waiting, stream) < time:
+            while waiting is None or _time(waiting) < time:
                 waiting = next(frames, None)
                 if waiting is None:
                     break
-            reached = time if waiting is None else _time(waiting, stream)
+            reached = time if waiting is None else _time(waiting)
             if waiting is not None and reached == time:
                 yield time, to_bgr(waiting, turns)
 
 
-def _from(container: InputContainer, stream: VideoStream, time: Fraction) -> Iterator[VideoFrame]:
-    """Decoded frames from a key frame at or before a time on; damaged ones are passed over."""
-    # A little before: in some containers seeking lands on the next key frame where stamps of packets are meant.
-    container.seek(max(int((time - 1) / stream.time_base), stream.start_time or 0), stream=stream, backward=True)
+def _from(path: str | Path, time: Fraction, opened: ExitStack) -> Iterator[VideoFrame]:
+    """Decoded frames from one at or before a time on."""
+    # Some containers have no index, and land after the place that is sought: then further back, at last from the start.
+    for back in BACK_S:
+        container = opened.enter_context(open_container(path, 10.0, Path(path).name, "cpu"))
+        stream = video_stream(container, Path(path).name)
+        stream.thread_type = "AUTO"
+        if back is not None and time > back:
+            container.seek(int((time - back) / stream.time_base), stream=stream, backward=True)
+        frames = _decoded(container, stream)
+        first = next(frames, None)
+        if back is None or (first is not None and _time(first) <= time):
+            return iter(()) if first is None else chain([first], frames)
+    return iter(())
+
+
+def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Frames from here on; damaged ones are passed over."""
     for packet in container.demux(stream):
         try:
             frames = packet.decode()
@@ -61,5 +77,5 @@ def _from(container: InputContainer, stream: VideoStream, time: Fraction) -> Ite
         yield from (frame for frame in frames if frame.pts is not None and not frame.is_corrupt)
 
 
-def _time(frame: VideoFrame, stream: VideoStream) -> Fraction:
-    return frame.pts * Fraction(stream.time_base)
+def _time(frame: VideoFrame) -> Fraction:
+    return frame.pts * Fraction(frame.time_base)
