@@ -65,18 +65,22 @@ def overlay_latency(video: Path, pipeline: Pipeline, seconds: float, query: str 
 
     Returns:
         {"frames", "dropped", "detections" (a second), "shown" (share of the results that the page showed), "cards"
-        (mean on screen), "ms": {"picture to result", "picture to overlay", "screen frame"}: {p50, p95, p99}}. From the
-        moment when the number is drawn into the picture to the one at which a screen frame begins that has it on the
-        page.
+        (mean on screen), "ms": {"picture to result", "result to overlay", "picture to overlay", "screen frame"}: {p50,
+        p95, p99}}. From the moment when the number is drawn into the picture to the one at which a screen frame begins
+        that has it on the page; a result is there when its sink gets it.
 
     Raises:
         BackendError: Playwright or Chromium is not there.
     """
-    coder, hub = _Coder(), Hub()
+    coder, hub, written = _Coder(), Hub(), {}
+
+    def mark(frame: Frame) -> int:
+        number = read_code(frame.image)
+        written[number] = time.time()
+        return number
 
     def sinks(channel: Channel) -> list[Sink]:
-        board = hub.add(channel.name, channel.pipeline.products, mark=lambda frame: read_code(frame.image))
-        return [coder, board]
+        return [coder, hub.add(channel.name, channel.pipeline.products, mark=mark)]
 
     session = Session([StreamSpec(str(video), loop=True)], pipeline, sinks)
     with session, Serving(live_app(hub, Token("b" * 20))) as server, closing(_Counts(hub.board())) as counts:
@@ -93,7 +97,8 @@ def overlay_latency(video: Path, pipeline: Pipeline, seconds: float, query: str 
         late = session.live.latencies_ms()[first:]
         status = session.live.status()[0]
         session.live.stop()
-    times = [at - 1e3 * coder.drawn[number] for number, at in shown if coder.drawn.get(number, 0) >= began]
+    judged = [(number, at) for number, at in shown if coder.drawn.get(number, 0) >= began]
+    times = [at - 1e3 * coder.drawn[number] for number, at in judged]
     return {
         "frames": len(late),
         "dropped": status.dropped,
@@ -102,6 +107,7 @@ def overlay_latency(video: Path, pipeline: Pipeline, seconds: float, query: str 
         "cards": round(counts.mean, 2),
         "ms": {
             "picture to result": quantiles(late),
+            "result to overlay": quantiles([at - 1e3 * written[number] for number, at in judged]),
             "picture to overlay": quantiles(times),
             "screen frame": quantiles(gaps),
         },
