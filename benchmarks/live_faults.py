@@ -90,9 +90,10 @@ def live_faults(
         told: called with each round.
 
     Returns:
-        {"rounds": [{"fault", "cleared_s", "stale", "back_s", "dropped"}], "crashes", "stale_cards", "back_s"
-        (quantiles), "never_back", "connections"}: seconds from the fault until no product was shown, and from the start
-        of the sender until one was; a card is stale that was still shown when it should have been cleared.
+        {"rounds": [{"fault", "cleared_s", "stale", "frames_s", "back_s", "dropped"}], "crashes", "stale_cards",
+        "frames_s" and "back_s" (quantiles), "never_back", "connections"}: seconds from the fault until no product was
+        shown, and from the start of the sender until there were results, and a product; a card is stale that was still
+        shown when it should have been cleared.
     """
     shown, rows, crashes = Shown(), [], 0
     with _streaming(clip, pipeline, folder, shown, publish=True) as (server, sender, session):
@@ -110,11 +111,12 @@ def live_faults(
             if crashes:
                 break
         published = session.live.status()[0].published[0]
-    back = [row["back_s"] for row in rows if row["back_s"] is not None]
+    came, back = ([row[name] for row in rows if row[name] is not None] for name in ("frames_s", "back_s"))
     return {
         "rounds": rows,
         "crashes": crashes,
         "stale_cards": sum(row["stale"] for row in rows),
+        "frames_s": quantiles(came) if came else {},
         "back_s": quantiles(back) if back else {},
         "never_back": sum(row["back_s"] is None for row in rows),
         "connections": published.connections,
@@ -136,7 +138,11 @@ def _break(fault: str, server: RtmpServer, sender: Sender, shown: Shown, session
         server.start()
     if fault != "source frozen":
         sender.start()
-    return {"cleared_s": cleared, "stale": stale, "back_s": _back(shown, session)}
+    began, before = time.monotonic(), shown.frames
+    _until(lambda: shown.frames > before + 1, session)
+    came = round(time.monotonic() - began, 2)
+    back = round(time.monotonic() - began, 2) if _until(lambda: bool(shown.products), session) else None
+    return {"cleared_s": cleared, "stale": stale, "frames_s": came, "back_s": back}
 
 
 def _swap(catalog: Catalog, shown: Shown, session: Session) -> dict[str, Any]:
@@ -153,12 +159,7 @@ def _swap(catalog: Catalog, shown: Shown, session: Session) -> dict[str, Any]:
     there = _until(lambda: any(one.startswith(prefix) for one in shown.products), session)
     back = round(time.monotonic() - began, 2) if there else None
     stale = not all(one.startswith(prefix) for one in set(shown.products))
-    return {"cleared_s": None, "stale": stale, "back_s": back}
-
-
-def _back(shown: Shown, session: Session) -> float | None:
-    began = time.monotonic()
-    return round(time.monotonic() - began, 2) if _until(lambda: bool(shown.products), session) else None
+    return {"cleared_s": None, "stale": stale, "frames_s": None, "back_s": back}
 
 
 def _until(holds: Callable[[], bool], session: Session) -> bool:

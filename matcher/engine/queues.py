@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from queue import Empty, Full, Queue
 from time import perf_counter
 from typing import Generic, TypeVar
@@ -75,9 +76,22 @@ class Latest(Generic[T]):
         dropped: items that nobody took in time.
     """
 
-    def __init__(self, items: Iterable[T], most: int, counted: Callable[[T], bool] = lambda item: True) -> None:
-        """Keep `most` items at most of those that are `counted`; others, few and small, are never dropped."""
-        self._items, self._most, self._counted = items, max(most, 1), counted
+    def __init__(
+        self,
+        items: Iterable[T],
+        most: int,
+        counted: Callable[[T], bool] = lambda item: True,
+        other: Callable[[T], None] = lambda item: None,
+    ) -> None:
+        """Hold items.
+
+        Args:
+            items: what another thread fetches.
+            most: so many are kept at most, of those that are counted.
+            counted: whether an item is one of those; others, few and small, are never dropped.
+            other: called, in that thread, with each that is not counted, before it waits with the rest.
+        """
+        self._items, self._most, self._counted, self._other = items, max(most, 1), counted, other
         self._waiting: deque[tuple[T, float]] = deque()
         self._changed = threading.Condition()
         self._ended = self._poked = False
@@ -125,6 +139,8 @@ class Latest(Generic[T]):
     def _fetch(self) -> None:
         try:
             for item in self._items:
+                if not self._counted(item):
+                    self._other(item)
                 if not self._put(item):
                     return
         except BaseException as error:  # raised again in the thread that iterates
@@ -155,7 +171,9 @@ class Writer:
         """Let `ahead` results wait at most; `failed` is called in the thread when a sink raised."""
         self._sinks, self._failed = sinks, failed
         self._queue: Queue[Result] = Queue(max(ahead, 1))
-        self._done, self._stop = threading.Event(), threading.Event()
+        self._putting = threading.Lock()
+        self._cleared = 0  # how often what was found before became void
+        self._done, self._stop, self._room = threading.Event(), threading.Event(), threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="asworn-write", daemon=True)
 
@@ -167,14 +185,35 @@ class Writer:
         self._stop.set()
         self._thread.join()
 
-    def put(self, result: Result) -> None:
-        """Hand over one result, or how its source does now; waits while the sinks are behind."""
+    def put(self, result: Result, cleared: int | None = None) -> bool:
+        """Hand over one result, or how its source does now; waits while the sinks are behind.
+
+        Args:
+            result: what the sinks are told.
+            cleared: how often `clear` had been called when its frame came; after another call the result is void.
+
+        Returns:
+            Whether it was still wanted.
+        """
         while self._error is None:
-            try:
-                return self._queue.put(result, timeout=_POLL_S)
-            except Full:
-                continue
+            with self._putting:
+                if cleared is not None and cleared != self._cleared:
+                    return False
+                with suppress(Full):
+                    self._queue.put_nowait(result)
+                    return True
+            self._room.wait(_POLL_S)
+            self._room.clear()
         raise self._error
+
+    def clear(self, health: Health) -> None:
+        """Forget what waits to be told and tell this at once; never waits. Called from any thread."""
+        with self._putting:
+            self._cleared += 1
+            with suppress(Empty):
+                while True:
+                    self._queue.get_nowait()
+            self._queue.put_nowait(health)
 
     def drain(self) -> None:
         """Wait until all results are written."""
@@ -188,6 +227,7 @@ class Writer:
             while not self._stop.is_set():
                 try:
                     result = self._queue.get(timeout=_POLL_S)
+                    self._room.set()
                 except Empty:
                     if self._done.is_set():
                         return

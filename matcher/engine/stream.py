@@ -92,11 +92,16 @@ class Run:
             at_once: detections of this stream that may be under way.
         """
         self.stream, self._pool, self._over, self._at_once = stream, pool, over, at_once
-        self._inbox: Latest[Frame | Notice] = Latest(stream.source, stream.queue, lambda item: isinstance(item, Frame))
+        self._inbox: Latest[Frame | Notice] = Latest(
+            stream.source, stream.queue, lambda item: isinstance(item, Frame), self._noticed
+        )
+        self._writer = Writer(stream.sinks, stream.queue, self._inbox.stop)
         self._thread = threading.Thread(target=self._work, name="asworn-live", daemon=True)
         self._done: deque[tuple[float, bool]] = deque(maxlen=2000)
         self._frames, self._drop, self._paused, self._started = 0, False, False, False
-        self._arrived: deque[float] = deque()
+        # Of each frame under way: when it came, and how often the source had been lost by then.
+        self._arrived: deque[tuple[float, int]] = deque()
+        self._lost = self._void = 0
         self._health = Health(State.CONNECTING)
         self.latencies: deque[float] = deque(maxlen=LONGEST)
         self.latest: tuple[Frame, Garments] | None = None
@@ -130,7 +135,7 @@ class Run:
         now, done = perf_counter(), list(self._done)
         recent = [detected for when, detected in done if now - when <= RECENT_S]
         span = min(RECENT_S, max(now - done[0][0], 0.1)) if done else 1.0
-        dropped = self._inbox.dropped + getattr(self.stream.source, "dropped", 0)
+        dropped = self._void + self._inbox.dropped + getattr(self.stream.source, "dropped", 0)
         latency = self.latencies[-1] if self.latencies else 0.0
         rates = len(recent) / span, sum(recent) / span
         sent = tuple(sink.status() for sink in self.stream.sinks if isinstance(sink, PublishSink))
@@ -155,7 +160,7 @@ class Run:
             for sink in stream.sinks:
                 stack.enter_context(sink)
             stack.enter_context(self._inbox)
-            writer = stack.enter_context(Writer(stream.sinks, stream.queue, self._inbox.stop))
+            writer = stack.enter_context(self._writer)
             items, ended = self._items(writer), False
             while not ended:
                 ended, left = self._match(items, writer)
@@ -176,8 +181,7 @@ class Run:
         results = matched(frames, stream.pipeline, stream.schedule, self._submit, self._at_once, live=True)
         with closing(results):
             for frame, garments in results:
-                writer.put((frame, garments))
-                self._note(frame, garments, self._arrived.popleft())
+                self._show(frame, garments)
         return not frames.stopped, frames.left
 
     def _pass_on(self, items: Iterable[Frame | None], writer: Writer) -> bool:
@@ -187,8 +191,7 @@ class Run:
         nothing = Garments.empty()
         for frame in items:
             if frame is not None:
-                writer.put((frame, nothing))
-                self._note(frame, nothing.as_carried(), self._arrived.popleft())
+                self._show(frame, nothing)
             if not self._paused:
                 writer.put(self._health)
                 return False
@@ -206,17 +209,24 @@ class Run:
                 self._health = item.health
                 if item.rate:
                     self.stream.schedule.at_rate(item.rate)
+                self._lost += item.health.state in CLEARED
                 if item.health.state not in CLEARED:
-                    writer.put(self._current_health())
+                    writer.put(self._current_health(), self._lost)
                 yield None
                 continue
             if item is not None:
                 self._live()
-                self._arrived.append(perf_counter() - self._inbox.waited_ms / 1e3)
+                self._arrived.append((perf_counter() - self._inbox.waited_ms / 1e3, self._lost))
                 self.stream.schedule.waited(self._inbox.waited_ms)
             yield item
         if self._drop:
             raise _Dropped
+
+    def _noticed(self, item: Frame | Notice) -> None:
+        """Clear what is shown as soon as the source says so, however long what is under way may still take."""
+        if isinstance(item, Notice) and item.health.state in CLEARED:
+            self.latest = None
+            self._writer.clear(item.health)
 
     def _live(self) -> None:
         """A source that gives no notices is live with its first frame."""
@@ -228,7 +238,11 @@ class Run:
         future.add_done_callback(self._inbox.poke)
         return future
 
-    def _note(self, frame: Frame, garments: Garments, arrived_s: float) -> None:
+    def _show(self, frame: Frame, garments: Garments) -> None:
+        arrived_s, lost = self._arrived.popleft()
+        if not self._writer.put((frame, garments), lost):
+            self._void += 1
+            return
         now = perf_counter()
         self.latencies.append(1e3 * (now - arrived_s))
         self._done.append((now, not garments.carried))

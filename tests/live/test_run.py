@@ -78,7 +78,7 @@ def test_a_lost_source_clears_after_its_last_result() -> None:
             fed.frame(0)
             fed.frame(1)
             fed.notice(State.HELD)
-            until(lambda: "held" in sink.log)
+            until(lambda: "held" in sink.log and 1 in sink.log)
             assert stages.finished == 0, "a held source keeps its tracks"
             fed.notice(State.LOST)
             until(lambda: "lost" in sink.log)
@@ -94,8 +94,8 @@ def test_a_lost_source_clears_after_its_last_result() -> None:
     assert [item for item in sink.log if isinstance(item, str)] == ["live", "held", "lost", "live", "ended"]
 
 
-def test_frames_that_come_with_the_notices_are_all_shown() -> None:
-    """A source that was back before anyone looked: nothing is lost, and the tracks have ended in between."""
+def test_a_source_that_was_back_before_anyone_looked() -> None:
+    """What came before it was lost is void by then; what came after is shown, and no track reaches over it."""
     fed, sink, stages = Fed(), Told(), Stages()
     for item in (State.LIVE, 0, 1, State.LOST, State.LIVE, 2, 3, State.LOST, State.LIVE, 4):
         fed.notice(item) if isinstance(item, State) else fed.frame(item)
@@ -106,8 +106,43 @@ def test_frames_that_come_with_the_notices_are_all_shown() -> None:
             live.wait()
 
     in_time(run)
-    log = [item for item in sink.log if item != "ended"]
-    assert log == ["live", 0, 1, "lost", "live", 2, 3, "lost", "live", 4] and stages.finished == 3
+    frames = [item for item in sink.log if isinstance(item, int)]
+    assert frames == sorted(frames) and frames[-1] == 4 and stages.finished == 3
+    for pts in frames[:-1]:
+        assert "lost" in sink.log[sink.log.index(pts) :], "shown before it was lost, or not at all"
+
+
+class Stuck(Stages):
+    """Its detection does not end before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+
+    def detect(self, frame: Frame) -> int:
+        self.go_on.wait(20)
+        return super().detect(frame)
+
+
+def test_clearing_waits_for_nothing_and_nothing_comes_after_it() -> None:
+    fed, sink, stages = Fed(), Told(), Stuck()
+
+    def run() -> None:
+        with Live([stream(fed, sink, stages)]) as live:
+            fed.notice(State.LIVE)
+            fed.frame(0)
+            fed.notice(State.LOST)
+            until(lambda: "lost" in sink.log)
+            assert 0 not in sink.log and live.latest() is None
+            stages.go_on.set()
+            until(lambda: live.status()[0].dropped == 1)
+            fed.notice(State.LIVE)
+            fed.frame(1)
+            until(lambda: 1 in sink.log)
+            live.stop()
+
+    in_time(run)
+    assert 0 not in sink.log, "found before it was lost"
 
 
 def test_notices_are_never_dropped() -> None:
@@ -183,11 +218,17 @@ class Strict(Stages):
 def test_what_is_back_is_detected_before_it_is_carried() -> None:
     fed, stages = Fed(), Strict()
     source = Stream(fed, stages, (Told(),), Schedule(EngineConfig(detect_every=50, longest_s=100)), queue=100)
-    for item in (State.LIVE, 0, 1, State.LOST, State.LIVE, 2, 3):
-        fed.notice(item) if isinstance(item, State) else fed.frame(item)
 
     def run() -> None:
         with Live([source]) as live:
+            fed.notice(State.LIVE)
+            fed.frame(0)
+            fed.frame(1)
+            until(lambda: live.status()[0].frames == 2)
+            fed.notice(State.LOST)
+            fed.notice(State.LIVE)
+            fed.frame(2)
+            fed.frame(3)
             until(lambda: live.status()[0].frames == 4)
             live.pause(0)
             until(lambda: live.status()[0].health.state is State.PAUSED and stages.finished == 2)
