@@ -40,7 +40,7 @@ def page_of(browser: Any, url: str, size: tuple[int, int] = (1280, 900), **how: 
     width, height = size
     context = browser.new_context(viewport={"width": width, "height": height}, **how)
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(90_000)
     page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
     page.on("request", lambda one: wrong.append(f"foreign: {one.url}") if not _is_own(one.url, url) else None)
     page.on("console", lambda one: wrong.append(f"policy: {one.text}") if "Content Security" in one.text else None)
@@ -82,7 +82,7 @@ def serious(page: Any) -> list[str]:
 
 def until(page: Any, expression: str) -> None:
     """Wait until an expression of the page is true; Playwright's own waiting needs `eval`, which our policy forbids."""
-    for _ in range(200):
+    for _ in range(900):
         if page.evaluate(expression):
             return
         page.wait_for_timeout(100)

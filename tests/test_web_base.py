@@ -313,7 +313,8 @@ def test_product_pictures_of_the_web_are_fetched_once_and_never_from_inside() ->
             assert pictures.jpeg(product) == pictures.jpeg(product) is not None
         assert server.requests["/a.png"] == 1
         with Fetcher(FetchOptions(attempts=1)) as fetcher:
-            assert ProductPictures(fetcher=fetcher).jpeg(product) is None
+            refused = ProductPictures(fetcher=fetcher)
+            assert refused.jpeg(product) is None and refused.jpeg(product) is None
         assert server.requests["/a.png"] == 1
 
 

@@ -56,7 +56,7 @@ def done(client: httpx.Client, video: Path) -> dict:
 
 
 def wait(client: httpx.Client, job: str, states: tuple[str, ...] = ("done", "failed", "cancelled")) -> dict:
-    for _ in range(600):
+    for _ in range(4800):
         found = client.get(f"/api/jobs/{job}").json()
         if found["state"] in states:
             return found
@@ -127,6 +127,14 @@ def test_what_is_no_video_is_refused_and_leaves_nothing(client: httpx.Client, bo
     assert set(folder.iterdir()) == before
 
 
+def test_an_upload_cannot_name_other_files(client: httpx.Client, video: Path) -> None:
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\nfile://{video}\n#EXT-X-ENDLIST\n"
+    names = playlist, f"ffconcat version 1.0\nfile {video}\n"
+    for text in names:
+        answer = client.post("/api/jobs", params={"name": "list.mp4"}, content=text.encode())
+        assert answer.status_code == 400 and "playlists are not followed" in answer.json()["detail"]
+
+
 def test_everything_about_videos_needs_the_token(client: httpx.Client, done: dict) -> None:
     with httpx.Client(base_url=client.base_url, trust_env=False) as stranger:
         for path in (
@@ -142,7 +150,7 @@ def test_everything_about_videos_needs_the_token(client: httpx.Client, done: dic
 
 
 def test_a_job_that_runs_is_cancelled_and_put_in_again(tmp_path: Path) -> None:
-    long = clip(tmp_path / "long.mp4", 150)
+    long = clip(tmp_path / "long.mp4", 100)
     with toy_server(tmp_path / "web", videos=tmp_path) as client:
         client.headers.update(BEARER)
         first = client.post("/api/videos", json={"name": "long.mp4"}).json()["id"]
@@ -158,7 +166,7 @@ def test_a_job_that_runs_is_cancelled_and_put_in_again(tmp_path: Path) -> None:
 
 def test_jobs_survive_a_server_that_is_killed(tmp_path: Path) -> None:
     """A server of its own process is killed in the midst of a job; the next one finishes it."""
-    clip(tmp_path / "long.mp4", 150)
+    clip(tmp_path / "long.mp4", 100)
     folder = tmp_path / "web"
     code = (
         "from pathlib import Path\nimport time\nfrom tests.web_shop import BEARER, toy_server\n"
@@ -183,11 +191,11 @@ def test_jobs_survive_a_server_that_is_killed(tmp_path: Path) -> None:
     jobs = Jobs(store, toy_pipeline(tmp_path / "again"), Reviews(store))
     jobs.start()
     try:
-        for _ in range(600):
+        for _ in range(4800):
             if jobs.find(job)["state"] == "done":
                 break
             time.sleep(0.05)
-        assert (jobs.find(job)["state"], jobs.find(job)["frames"]) == ("done", 150)
+        assert (jobs.find(job)["state"], jobs.find(job)["frames"]) == ("done", 100)
         files = {path.name for path in (jobs.folder / job).iterdir()}
         assert not any(".part" in name for name in files) and "play.mp4" in files and not leftover.exists()
     finally:

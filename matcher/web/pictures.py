@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import OrderedDict
 from pathlib import Path
 
@@ -20,6 +21,7 @@ _MOST_PIXELS = 50_000_000
 _MOST_BYTES = 100 << 20  # of a file
 _KEPT_BYTES = 64 << 20  # of JPEGs in memory
 _QUALITY = 84
+_AGAIN_S, _FAILURES = 60.0, 4096
 _AT_ONCE = 2  # pictures decoded at a time, which take memory
 
 
@@ -37,6 +39,7 @@ class ProductPictures:
         self._folder = folder.resolve() if folder is not None else None
         self._fetcher = fetcher
         self._kept: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._failed: OrderedDict[str, float] = OrderedDict()
         self._bytes = 0
         self._lock, self._turns = threading.Lock(), threading.Semaphore(_AT_ONCE)
 
@@ -53,10 +56,10 @@ class ProductPictures:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        with self._turns:
-            made = self._make(product.image, side)
-        if made is not None:
-            self._keep(key, made)
+            if time.monotonic() < self._failed.get(product.image, 0):
+                return None
+        made = self._make(product.image, side)
+        self._keep(key, made)
         return made
 
     def close(self) -> None:
@@ -69,7 +72,8 @@ class ProductPictures:
             data = self._read(name)
             if data is None or not_a_picture(data):
                 return None
-            return small_jpeg(data, side)
+            with self._turns:
+                return small_jpeg(data, side)
         except (OSError, ValueError, FetchError, MediaError):  # ValueError: a name with a zero byte
             return None
 
@@ -84,8 +88,13 @@ class ProductPictures:
             return None
         return path.read_bytes()
 
-    def _keep(self, key: tuple[str, int], data: bytes) -> None:
+    def _keep(self, key: tuple[str, int], data: bytes | None) -> None:
         with self._lock:
+            if data is None:  # a shop that does not answer is not asked again at once
+                self._failed[key[0]] = time.monotonic() + _AGAIN_S
+                while len(self._failed) > _FAILURES:
+                    self._failed.popitem(last=False)
+                return
             self._bytes += len(data) - len(self._kept.pop(key, b""))
             self._kept[key] = data
             while self._bytes > _KEPT_BYTES:

@@ -18,7 +18,7 @@ from matcher.errors import InputError, MatcherError
 
 HOST = "127.0.0.1"
 _STOP_S = 3  # open streams and WebSockets have so long to end
-_START_S = 20.0
+_START_S = 60.0
 _CONNECTIONS = 512
 _MESSAGE_BYTES = 1 << 20
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from matcher.errors import InputError, MatcherError
+from matcher.errors import InputError, MatcherError, MediaError
 from matcher.pipeline import Pipeline
 from matcher.runner import Progress, run
 from matcher.sinks.jsonl import JsonlSink
@@ -23,6 +23,7 @@ from matcher.web.app.store import Store
 
 FRAMES, UPLOAD = "frames.jsonl", "upload"
 MOST_WAITING = 50
+_HEAD = 1024
 _SAVE_S = 0.5  # between two notes of how far a job is
 _log = logging.getLogger(__name__)
 
@@ -82,12 +83,14 @@ class Jobs:
             video: a file that stays where it is.
 
         Raises:
-            MediaError: it is no video.
+            MediaError: it is no video, or an upload that names other files.
             InputError: the queue is full.
         """
         waiting = self._store.row("SELECT count(*) AS number FROM job WHERE state IN ('queued', 'running')")
         if waiting["number"] >= MOST_WAITING:
             raise InputError(f"{MOST_WAITING} videos wait already; cancel one, or wait")
+        if video is None and _is_text(upload):
+            raise MediaError("this is text, not a video; playlists are not followed")
         with open_video(video or upload) as source:
             expected = source.frames_estimate
         job = upload.parent.name
@@ -209,6 +212,13 @@ class Jobs:
         """Change a job, unless it was cancelled meanwhile."""
         columns = ", ".join(f"{name} = ?" for name in values)
         self._store.change(f"UPDATE job SET {columns} WHERE id = ? AND state != 'cancelled'", (*values.values(), job))
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file begins as text: a playlist, which could make us read this machine's other files."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return bool(head) and not any(byte < 9 or 13 < byte < 32 for byte in head)
 
 
 def _clear(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -28,6 +28,8 @@ from matcher.web.token import Token
 
 PACKAGES = ("matcher.web", "matcher.web.app")
 _CACHE_BYTES = 1 << 30
+# A page waits for pictures of products, and a slow shop must not hold all threads.
+_IMPATIENT = {"attempts": 1, "connect_s": 3.0, "read_s": 5.0, "total_s": 10.0}
 _ABOUT = "Garments of pictures and videos, and the products of one shop that they are."
 
 
@@ -99,7 +101,7 @@ def _state(pipeline: Pipeline, options: Options) -> State:
     reviews, finder = Reviews(store), Finder(pipeline)
     return State(
         finder=finder,
-        pictures=ProductPictures(options.pictures, Fetcher(how, cache)),
+        pictures=ProductPictures(options.pictures, Fetcher(replace(how, **_IMPATIENT), cache)),
         fetcher=Fetcher(how),
         store=store,
         reviews=reviews,
