@@ -35,31 +35,27 @@ Told = Callable[[dict[str, Any]], None]
 
 
 class Shown(Closing):
-    """What a viewer sees: whether any product is on screen, and when that changed."""
+    """What a viewer sees: the products on screen, when results came, and for how long the last ones stood alone."""
 
     def __init__(self) -> None:
         """Nothing is on screen."""
         self.products: set[str] = set()
-        self.frames, self.since = 0, time.monotonic()
+        self.frames, self.came_s, self.cleared_s, self.alone_s = 0, time.monotonic(), 0.0, 0.0
 
     def write(self, frame: Frame, garments: Garments) -> None:
         """Take a result."""
-        self.frames += 1
         settled = [one.product for one in garments if garments.has("tier") and one.tier[0] > NONE]
-        self._show({product.id for product in settled if product is not None})
+        self.products = {product.id for product in settled if product is not None}
+        self.frames, self.came_s = self.frames + 1, time.monotonic()
 
     def health(self, health: Health) -> None:
         """Take how the source does."""
         if health.state in CLEARED:
-            self._show(set())
+            self.products, self.cleared_s = set(), time.monotonic()
+            self.alone_s = self.cleared_s - self.came_s
 
     def close(self, ok: bool = True) -> None:
         """Nothing is open."""
-
-    def _show(self, products: set[str]) -> None:
-        if bool(products) != bool(self.products):
-            self.since = time.monotonic()
-        self.products = products
 
 
 @contextmanager
@@ -93,7 +89,7 @@ def live_faults(
         {"rounds": [{"fault", "cleared_s", "stale", "frames_s", "back_s", "dropped"}], "crashes", "stale_cards",
         "frames_s" and "back_s" (quantiles), "never_back", "connections"}: seconds from the fault until no product was
         shown, and from the start of the sender until there were results, and a product; a card is stale that was still
-        shown when it should have been cleared.
+        shown when it should have been cleared, long after the last result.
     """
     shown, rows, crashes = Shown(), [], 0
     with _streaming(clip, pipeline, folder, shown, publish=True) as (server, sender, session):
@@ -126,11 +122,13 @@ def live_faults(
 def _break(fault: str, server: RtmpServer, sender: Sender, shown: Shown, session: Session) -> dict[str, Any]:
     began, config = time.monotonic(), session.channels[0].pipeline.config.source
     {"source killed": sender.kill, "source frozen": sender.freeze, "server killed": server.kill}[fault]()
-    gone = _until(lambda: not shown.products, session)
+    gone = _until(lambda: shown.cleared_s > began, session)
+    cleared = round(shown.cleared_s - began, 2) if gone else None
+    alone, frames = shown.alone_s, shown.frames
+    time.sleep(1)
+    # Results that are late may still come and be shown; what is shown without any is stale.
     limit = config.hold_s + config.clear_s + _SLACK_S
-    cleared = None if not gone else round(shown.since - began, 2)
-    time.sleep(1)  # that nothing comes back by itself
-    stale = bool(shown.products) or cleared is None or cleared > limit
+    stale = not gone or alone > limit or (bool(shown.products) and shown.frames == frames)
     if fault == "source frozen":
         sender.freeze(False)
     if fault == "server killed":

@@ -150,8 +150,8 @@ class SourceConfig:
     clear_s: float = 1.5  # and after so long again it is cleared
     silence_s: float = 4.0  # a connection that gives no picture for so long is given up
     timeout_s: float = 10.0  # for the answer of an address, and for each read
-    retry_s: float = 0.25  # before it is opened again; twice as long after each failure
-    retry_most_s: float = 1.0  # but no longer than this
+    retry_s: float = 0.2  # before it is opened again; twice as long after each failure
+    retry_most_s: float = 0.5  # but no longer than this
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""

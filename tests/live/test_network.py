@@ -180,11 +180,10 @@ def test_a_catalogue_is_swapped_between_two_frames(film: Path, toy: tuple[Bundle
     write_shop(folder, bundle)
     with session((bundle, folder), StreamSpec(str(film), "one", loop=True)) as (running, [shown]):
         until(lambda: "p-tops" in shown.products)
-        dropped = running.status()["one"].dropped
         write_shop(folder, bundle, prefix="new")
         until(lambda: "new-tops" in shown.products)
         assert not any(product.startswith("p-") for product in shown.products)
-        assert running.status()["one"].dropped - dropped <= 25, "the stream goes on meanwhile"
+        assert "lost" not in shown.states, "the stream goes on meanwhile"
 
 
 def test_a_source_may_change_its_size(film: Path, toy: tuple[Bundle, Path], tmp_path: Path) -> None:
