@@ -78,7 +78,8 @@ def tune(
     start = checkpoint_of(bundle, config, out / "start.pt")
     say(f"{pairs.counts.pairs} pairs of {pairs.counts.products} products, {pairs.counts.unusable} without a picture")
     before = _recalls(start, store)
-    checkpoint = train(replace(config, start=str(start)), out)
+    _, known = load_embedder(start)
+    checkpoint = train(replace(config, model=known.model, start=str(start)), out)
     return Tuned(pairs.counts, before, _recalls(checkpoint, store), _bundle(bundle, checkpoint, out / "bundle"))
 
 

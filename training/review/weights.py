@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from matcher.errors import ConfigError
 from matcher.stages.models import Runtime
 from training.checkpoint import save_checkpoint
 from training.embedder.config import EmbedderConfig
+from training.embedder.model import EmbedderModelConfig
 from training.embedder.train import Student
 from training.settings import to_table
 
@@ -25,16 +28,19 @@ _ALIKE = 0.999  # cosine of what both give; float16 costs less
 def checkpoint_of(bundle: Bundle, config: EmbedderConfig, path: Path) -> Path:
     """Write a checkpoint with the weights of a bundle's embedder, to start a recipe from.
 
+    What the bundle itself tells of its network (widths, sizes) goes before what the recipe says.
+
     Args:
         bundle: whose embedder.
-        config: a recipe whose model is that of the bundle.
-        path: of the checkpoint.
+        config: a recipe for a network like the bundle's.
+        path: of the checkpoint; its recipe is the one to train on with.
 
     Raises:
         ConfigError: the recipe describes another network; checked by the names, the shapes and what both give.
     """
-    student = Student(config)
     stored = _weights(bundle.path(bundle.model("embedder")["file"]))
+    config = replace(config, model=_model_of(stored, bundle, config.model))
+    student = Student(config)
     known = student.embedder.state_dict()
     missing = [name for name, value in known.items() if name != _GEM and _shape(stored.get(name)) != value.shape]
     if missing:
@@ -47,6 +53,22 @@ def checkpoint_of(bundle: Bundle, config: EmbedderConfig, path: Path) -> Path:
     averaged = {name: value.detach().clone() for name, value in student.named_parameters()}
     save_checkpoint(path, {"model": state, "averaged": averaged, "step": 0, "recipe": to_table(config)})
     return path
+
+
+def _model_of(stored: Mapping[str, np.ndarray], bundle: Bundle, recipe: EmbedderModelConfig) -> EmbedderModelConfig:
+    card = bundle.model("embedder")
+    bins = len(stored.get("palette.nearness.weight", ()))
+    basis, hidden = stored.get("colours.basis"), stored.get("bend.0.weight")
+    told = {name: card["input"][name] for name in ("size", "margin")}
+    return replace(
+        recipe,
+        **told,
+        dimension=card["dimension"],
+        refine=card["input"].get("refine", False),
+        palette=round(bins ** (1 / 3)) if bins else recipe.palette,
+        colours=0 if basis is None else basis.shape[1],
+        hidden=0 if hidden is None else len(hidden),
+    )
 
 
 def _weights(path: Path) -> dict[str, np.ndarray]:
