@@ -174,20 +174,18 @@ def test_jobs_survive_a_server_that_is_killed(tmp_path: Path) -> None:
         f"with toy_server(folder, videos=Path({str(tmp_path)!r})) as client:\n"
         "    client.headers.update(BEARER)\n"
         "    job = client.post('/api/videos', json={'name': 'long.mp4'}).json()['id']\n"
-        "    while client.get(f'/api/jobs/{job}').json()['frames'] < 5:\n        time.sleep(0.02)\n"
+        "    while client.get(f'/api/jobs/{job}').json()['frames'] < 1:\n        time.sleep(0.02)\n"
         "    print(job, flush=True)\n    time.sleep(60)\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."}
-    )
-    job = process.stdout.readline().strip()
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    environment = {**os.environ, "PYTHONPATH": "."}
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment) as process:
+        job = process.stdout.readline().strip()
+        process.send_signal(signal.SIGKILL)
     leftover = folder / "data" / "jobs" / "an-upload-cut-off"
     leftover.mkdir()
     store = Store(folder / "data")
     row = store.row("SELECT * FROM job WHERE id = ?", (job,))
-    assert row["state"] == "running" and row["frames"] >= 5
+    assert row["state"] == "running" and row["frames"] >= 1
     jobs = Jobs(store, toy_pipeline(tmp_path / "again"), Reviews(store))
     jobs.start()
     try:
