@@ -172,7 +172,7 @@ def test_who_waits_gets_a_turn_and_pins_stay() -> None:
     shown = stream.play(30, *worn)
     assert {id_ for ids in shown for id_ in ids} == {"p0", "p1", "p2", "p3"}
     assert max(map(len, shown)) == 2
-    stream.board.pin("p0", True) if "p0" in stream.ids() else stream.board.pin(key_of("p0"), True)
+    stream.board.pin(key_of("p0"), True)
     assert all("p0" in ids for ids in stream.play(30, *worn)) and "p0" in stream.idle(5)[-1]
     stream.board.pin(key_of("p0"), False)
     assert stream.idle(3)[-1] == []
@@ -204,6 +204,8 @@ def test_hidden_blocked_and_paused(tmp_path: Path) -> None:
         blocklist.change("type", "shirts", True)
     with pytest.raises(InputError, match="no such product"):
         stream.board.pin("nothing", True)
+    with pytest.raises(InputError, match="blocked"):
+        stream.board.pin(key_of("p1"), True)
 
 
 def test_a_page_that_comes_back_is_told_what_it_missed_and_no_more(stream: Stream) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -16,12 +15,13 @@ from matcher.web.live.arrivals import Arrivals
 from matcher.web.live.claims import Claims, Seen
 from matcher.web.live.deck import Card, Deck
 from matcher.web.live.journal import Journal
+from matcher.web.live.known import Known
 from matcher.web.live.message import card_json, key_of
 from matcher.web.live.rules import Blocklist, Links
 from matcher.web.live.settings import CardConfig
 from matcher.web.live.worn import Worn
 
-KNOWN = 500  # products remembered, the newest ones
+MOST_HIDDEN = 500
 LOST_S = 1.0  # without frames for so long a source counts as lost
 Find = Callable[[str], Product | None]
 
@@ -66,7 +66,7 @@ class Board(Closing):
         self.arrivals, self.worn = Arrivals(clock), Worn()
         self._blocklist, self._products, self._find = blocklist or Blocklist(), products, find
         self._claims, self._deck = Claims(self._config), Deck(self._config)
-        self._known: OrderedDict[str, Product] = OrderedDict()
+        self._known = Known()
         self._hidden: set[str] = set()
         self._lock = threading.RLock()
         self._paused = self._elsewhere = False
@@ -133,9 +133,11 @@ class Board(Closing):
             pinned: false undoes it.
 
         Raises:
-            InputError: no such product is known.
+            InputError: no such product is known, or it is blocked.
         """
         product = self.product(key)
+        if pinned and self._blocklist.blocks(product):
+            raise InputError(f"{product.name} is blocked; allow it first")
         with self._lock:
             if pinned:
                 self._hidden.discard(key_of(product.id))
@@ -154,7 +156,7 @@ class Board(Closing):
         with self._lock:
             if not hidden:
                 self._hidden.discard(key_of(product.id))
-            elif len(self._hidden) < KNOWN:
+            elif len(self._hidden) < MOST_HIDDEN:
                 self._hidden.add(key_of(product.id))
                 self._deck.drop([product.id])
         self.tick()
@@ -175,13 +177,12 @@ class Board(Closing):
         found = self.seen(key) or self._find(key)
         if found is None:
             raise InputError("no such product was seen or is in the catalogue")
-        self._remember(found)
+        self._known.add(found)
         return found
 
     def seen(self, key: str) -> Product | None:
         """A product that was seen lately, by its key."""
-        with self._lock:
-            return self._known.get(key)
+        return self._known.get(key)
 
     def cards(self) -> list[Card]:
         """What is shown now; nothing while it is quiet."""
@@ -201,7 +202,8 @@ class Board(Closing):
         with self._lock:
             told = [self._told(card) | {"shown": not self._quiet} for card in self._deck.cards]
             told += [self._told(card) | {"shown": False} for card in self._deck.waiting]
-            hidden = [{"id": key, "title": self._known[key].name} for key in sorted(self._hidden) if key in self._known]
+            found = [(key, self._known.get(key)) for key in sorted(self._hidden)]
+            hidden = [{"id": key, "title": product.name if product else key} for key, product in found]
             facts = {"state": self.state, "paused": self._paused, "viewers": self.journal.listeners}
             return {"name": self.name, **facts, "changes": self.changes, "cards": told, "hidden": hidden}
 
@@ -226,16 +228,8 @@ class Board(Closing):
         product = (self._products or garments.listing)(int(garments.product_row[row, 0]))
         if product is None or key_of(product.id) in self._hidden or self._blocklist.blocks(product):
             return None
-        self._remember(product)
+        self._known.add(product)
         return product
-
-    def _remember(self, product: Product) -> None:
-        with self._lock:
-            key = key_of(product.id)
-            self._known[key] = product
-            self._known.move_to_end(key)
-            while len(self._known) > KNOWN:
-                self._known.popitem(last=False)
 
     def _look(self, frame: Frame, garments: Garments) -> None:
         """Keep pictures of what is worn."""
