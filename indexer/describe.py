@@ -86,7 +86,9 @@ class BundleDescriber:
             BundleError: a model is missing or cannot be loaded.
             BackendError: the backend or the device is not installed.
         """
-        self._detector = Detector(bundle, DetectConfig(), runtime)
+        # One large garment is found as well in a smaller picture, and sooner, than people in a film.
+        side = bundle.model("detector").get("shop_side")
+        self._detector = Detector(bundle, DetectConfig(short_side=side), runtime)
         self._classifier = Classifier(bundle, runtime) if "classifier" in bundle.card["models"] else None
         self._embedder = Embedder(bundle, runtime)
         self.dimension = self._embedder.dimension

@@ -23,6 +23,7 @@ SHORT_SIDE = 352
 MAX_SIDE = 640
 SCORE_THRESHOLD = 0.3
 START_SCORE = 0.45  # from which on a box starts a track
+SHOP_SIDE = 256  # short side of a shop's pictures, of which one garment fills most
 NMS_IOU = 0.45
 
 
@@ -69,5 +70,5 @@ def export_detector(checkpoint: Path, out: Path) -> dict[str, Any]:
     """
     export_model(load_model(checkpoint), out)
     files = {"file": DETECTOR_FILE, "mask_file": MASK_FILE}
-    sides, more = (SHORT_SIDE, MAX_SIDE), {"start_score": START_SCORE}
+    sides, more = (SHORT_SIDE, MAX_SIDE), {"start_score": START_SCORE, "shop_side": SHOP_SIDE}
     return detector_section(files, sides, (MEAN, STD), 28, SCORE_THRESHOLD, NMS_IOU, more)

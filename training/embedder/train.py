@@ -112,7 +112,9 @@ def train(config: EmbedderConfig, out: Path) -> Path:
         shop, worn = student.embedder(crops, masks).chunk(2)
         figures = {"recall@1": _recall(shop, worn)}
         if (step + 1) % config.loop.log_steps == 0:
-            figures |= asdict(monitor.look(shop.detach(), step + 1))
+            # The exact colours cannot collapse, and would hide it if the rest did.
+            learnt = shop.detach()[:, : config.model.dimension - config.model.colours]
+            figures |= asdict(monitor.look(nn.functional.normalize(learnt, dim=1), step + 1))
         return student.loss(shop, worn, numbers), figures
 
     return loop.run(loss_of)
