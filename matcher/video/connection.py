@@ -48,6 +48,7 @@ class Connection:
         reason: why it ended; empty at the end of a file.
         finite: whether it is a recording, which ends.
         rate: frames per second that the source states; 0 before it is open.
+        packet_s: when the last packet of the picture came, on the steady clock; 0 before the first.
         dropped: frames or packets left out because decoding or taking them was too slow.
         corrupt: damaged frames.
     """
@@ -78,7 +79,7 @@ class Connection:
         self.name = source_name(source)
         self.frames: deque[Frame] = deque(maxlen=READY)
         self.ended = self.finite = False
-        self.reason, self.rate = "", Fraction(0)
+        self.reason, self.rate, self.packet_s = "", Fraction(0), 0.0
         self.corrupt = self._dropped = self._index = 0
         self._helper: subprocess.Popen[bytes] | None = None
         self._stop, self._backlog, self._pace = threading.Event(), Backlog(), _Pace()
@@ -154,6 +155,7 @@ class Connection:
             if packet.stream is not stream:
                 self._sound.put(packet, shift_s)
                 continue
+            self.packet_s = monotonic()
             shift, stamp_s = round(shift_s / unit), float((packet.dts or 0) * unit + shift_s)
             self._backlog.put(Waiting(context, packet, unit, shift, packet.is_keyframe, stamp_s))
         self._backlog.put(Waiting(context, None, unit, shift))

@@ -21,6 +21,7 @@ from matcher.video.sound import Sound
 from matcher.video.timeline import Timeline
 
 USUAL = ((1280, 720), Fraction(30))  # of a source that is not open yet
+_KEY_WAIT = 5  # times as long for a picture where packets come
 _SLOW_FRAMES = 3  # a source of few frames a second is not held between two of them
 _LEAVE_S = 1.0  # at the end, for threads that are still at work
 _HANGING = 8  # connections whose threads do not come back; then no more are opened until one does
@@ -158,7 +159,7 @@ class LiveSource:
             return None
         if connection.ended:
             return connection.reason or f"{self.name}: it ended"
-        if watch.silent():
+        if watch.silent(connection.packet_s):
             return f"{self.name}: no picture for {self._config.silence_s:g} s"
         return None
 
@@ -238,13 +239,18 @@ class _Watch:
             return State.LOST
         return State.HELD if state == State.LIVE and gone_s >= self._hold_s else state
 
-    def silent(self) -> bool:
-        """Whether an open connection has given nothing for too long: hardly any time less than its own time-outs."""
+    def silent(self, packet_s: float) -> bool:
+        """Whether an open connection has given no frame for too long.
+
+        Where packets still come (the last at `packet_s`), a key picture may be far away, or the decoder short of time.
+        """
         if self._opened_s is None:
             return False
         since = max(self._opened_s, self._frame_s or 0.0) if self._shown_here else self._opened_s
         allowed = self._config.silence_s if self._shown_here else self._config.timeout_s + self._config.silence_s
-        return monotonic() - since >= allowed
+        now = monotonic()
+        allowed *= _KEY_WAIT if now - packet_s < self._config.silence_s else 1
+        return now - since >= allowed
 
     def patience_s(self) -> float:
         """How long to wait for a frame before one of these may be true; a moment more than needed does no harm."""
