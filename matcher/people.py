@@ -6,7 +6,7 @@ two outfits of different shots are taken for one person's only where they share 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -111,18 +111,23 @@ def _across_shots(
     groups: list[set[int]], shots: Mapping[int, int], products: Mapping[int, Iterable[str]]
 ) -> list[set[int]]:
     """Groups of different shots that have products in common, as one."""
-    merged: list[tuple[set[int], set[int], set[str]]] = []
+    merged: list[tuple[set[int], set[int]]] = []
+    seen_in: dict[str, set[int]] = defaultdict(set)  # product -> places in `merged`: a film has thousands of outfits
     for group in sorted(groups, key=min):
         worn = {product for track in group for product in products.get(track, ())}
         when = {shots[track] for track in group}
-        fits = [entry for entry in merged if len(entry[2] & worn) >= _SHARED and not entry[1] & when]
+        shared = Counter(place for product in worn for place in seen_in[product])
+        fits = [place for place, count in shared.items() if count >= _SHARED and not merged[place][1] & when]
         if fits:
-            best = max(fits, key=lambda entry: len(entry[2] & worn))
-            for known, new in zip(best, (group, when, worn), strict=True):
-                known |= new
+            place = max(fits, key=lambda place: (shared[place], -place))
+            merged[place][0].update(group)
+            merged[place][1].update(when)
         else:
-            merged.append((set(group), when, worn))
-    return [group for group, _, _ in merged]
+            place = len(merged)
+            merged.append((set(group), when))
+        for product in worn:
+            seen_in[product].add(place)
+    return [group for group, _ in merged]
 
 
 def _groups(boxes: NDArray[np.float32], rows: NDArray[np.int64]) -> list[list[int]]:

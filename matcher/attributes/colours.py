@@ -18,7 +18,8 @@ MOST_PIXELS = 1500  # looked at, evenly spread: more tell nothing new
 SHADE_L = 26.0  # so much darker may a fold be
 SHADE_AB = 9.0  # and so far off otherwise
 LIT = 4  # how much more its light parts say of a dye than its folds
-GAIN, DARK_L = 0.2, 20.0  # brightening of what is not dark anyway; chosen on drawn garments
+GAIN, FROM_L = 0.2, 20.0  # brightening of what is not dark anyway; chosen on drawn garments
+DARK_L = 32.0  # below it all counts alike: black leather that shines is no grey
 _PER_L = np.array([0.6, 1, 1], np.float32)  # light varies over a garment more than its dye does
 
 
@@ -76,9 +77,9 @@ def _dyes(
 
 def _in_light(centres: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """A dye's colour (3,) as it would be called: cloth is darker in a picture than the name that it is given."""
-    weights = weights * centres[:, 0].clip(1) ** LIT
+    weights = weights * centres[:, 0].clip(DARK_L) ** LIT
     colour = (centres * weights[:, None]).sum(0) / weights.sum()
-    colour[0] = min(colour[0] + GAIN * max(colour[0] - DARK_L, 0), 98)
+    colour[0] = min(colour[0] + GAIN * max(colour[0] - FROM_L, 0), 98)
     return colour
 
 

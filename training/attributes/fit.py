@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
@@ -9,7 +11,13 @@ from scipy.optimize import minimize
 from matcher.attributes.weights import Linear
 
 
-def fit(features: NDArray[np.float32], labels: NDArray[np.int64], classes: int, penalty: float = 3.0) -> Linear:
+def fit(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    classes: int,
+    penalty: float = 3.0,
+    prior: Sequence[float] | None = None,
+) -> Linear:
     """Fit a model in which each class that has examples counts alike.
 
     Args:
@@ -17,6 +25,7 @@ def fit(features: NDArray[np.float32], labels: NDArray[np.int64], classes: int, 
         labels: (N,) classes, 0 to classes - 1; one without examples is never said.
         classes: C.
         penalty: half of it times the sum of the squared weights is added to the summed loss of N examples.
+        prior: how usual each class is where the model will be asked; all alike when None.
     """
     mean, scale = features.mean(0), features.std(0) + 1e-3
     x = ((features - mean) / scale).clip(-6, 6).astype(np.float64)
@@ -36,5 +45,6 @@ def fit(features: NDArray[np.float32], labels: NDArray[np.int64], classes: int, 
 
     start = np.zeros((x.shape[1] + 1) * classes)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 600}).x
-    parts = mean, scale, found[:-classes].reshape(-1, classes), found[-classes:] + absent
+    bias = found[-classes:] + absent + (np.log(prior) if prior is not None else 0)
+    parts = mean, scale, found[:-classes].reshape(-1, classes), bias
     return Linear(*(part.astype(np.float32) for part in parts))
