@@ -16,13 +16,11 @@ from matcher.video.connection import Connection
 from matcher.video.container import check_source, is_url, source_name
 from matcher.video.health import Health, Notice, State
 from matcher.video.open import open_video
-from matcher.video.retry import Retry
+from matcher.video.patience import Patience
 from matcher.video.sound import Sound
 from matcher.video.timeline import Timeline
 
 USUAL = ((1280, 720), Fraction(30))  # of a source that is not open yet
-_KEY_WAIT = 5  # times as long for a picture where packets come
-_SLOW_FRAMES = 3  # a source of few frames a second is not held between two of them
 _LEAVE_S = 1.0  # at the end, for threads that are still at work
 _HANGING = 8  # connections whose threads do not come back; then no more are opened until one does
 
@@ -91,7 +89,7 @@ class LiveSource:
         return self._count("corrupt")
 
     def __iter__(self) -> Iterator[Frame | Notice]:
-        watch = _Watch(self._config)
+        watch = Patience(self._config)
         yield Notice(self.health)
         try:
             while not self._stopped:
@@ -101,7 +99,7 @@ class LiveSource:
         finally:
             self._leave_all()
 
-    def _round(self, watch: _Watch) -> Iterator[Frame | Notice]:
+    def _round(self, watch: Patience) -> Iterator[Frame | Notice]:
         """What comes next, or what its not coming means."""
         if self._connection is None and watch.may_open() and self._may_hang():
             self._open()
@@ -109,7 +107,7 @@ class LiveSource:
         frame = self._take(watch.patience_s())
         if frame is not None:
             reconnects = self.health.reconnects + watch.came_back
-            if watch.shown(frame, self.rate) != self.health.state:
+            if watch.shown(self.rate) != self.health.state:
                 yield self._notice(State.LIVE, "", reconnects)
             yield frame
             return
@@ -152,7 +150,7 @@ class LiveSource:
         self.size = frame.size
         return replace(frame, pts=pts, time_base=self._unit, index=index)
 
-    def _broken(self, watch: _Watch) -> str | None:
+    def _broken(self, watch: Patience) -> str | None:
         """Why the connection is of no use any more; None where it is or there is none."""
         connection = self._connection
         if connection is None or self._stopped or connection.frames or self._over(connection):
@@ -197,61 +195,3 @@ class LiveSource:
     def _wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
-
-
-class _Watch:
-    """What time has come: to hold, to clear, to give a connection up, to open another."""
-
-    def __init__(self, config: SourceConfig) -> None:
-        self._config, self._retry = config, Retry(config.retry_s, config.retry_most_s)
-        self._frame_s: float | None = None  # when the last frame came
-        self._opened_s: float | None = None
-        self._open_at, self._hold_s = 0.0, config.hold_s
-        self._shown_here = self._ever = False
-
-    @property
-    def came_back(self) -> bool:
-        """Whether a frame now would be the first of a later connection."""
-        return self._ever and not self._shown_here
-
-    def may_open(self) -> bool:
-        return monotonic() >= self._open_at
-
-    def opened(self) -> None:
-        self._opened_s, self._shown_here = monotonic(), False
-
-    def failed(self) -> None:
-        self._open_at, self._opened_s = monotonic() + self._retry.next(), None
-
-    def shown(self, frame: Frame, rate: Fraction) -> State:
-        self._frame_s = monotonic()
-        self._hold_s = max(self._config.hold_s, _SLOW_FRAMES / float(rate))
-        self._shown_here = self._ever = True
-        self._retry.worked()
-        return State.LIVE
-
-    def without(self, state: State) -> State:
-        """What no frame means by now."""
-        if self._frame_s is None:
-            return state
-        gone_s = monotonic() - self._frame_s
-        if state in (State.LIVE, State.HELD) and gone_s >= self._hold_s + self._config.clear_s:
-            return State.LOST
-        return State.HELD if state == State.LIVE and gone_s >= self._hold_s else state
-
-    def silent(self, packet_s: float) -> bool:
-        """Whether an open connection has given no frame for too long.
-
-        Where packets still come (the last at `packet_s`), a key picture may be far away, or the decoder short of time.
-        """
-        if self._opened_s is None:
-            return False
-        since = max(self._opened_s, self._frame_s or 0.0) if self._shown_here else self._opened_s
-        allowed = self._config.silence_s if self._shown_here else self._config.timeout_s + self._config.silence_s
-        now = monotonic()
-        allowed *= _KEY_WAIT if now - packet_s < self._config.silence_s else 1
-        return now - since >= allowed
-
-    def patience_s(self) -> float:
-        """How long to wait for a frame before one of these may be true; a moment more than needed does no harm."""
-        return min(max(self._config.hold_s / 4, 0.01), 0.1)
