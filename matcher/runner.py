@@ -9,8 +9,9 @@ from time import perf_counter
 
 from matcher.engine.matching import Stages, at_once_here, matched
 from matcher.engine.pool import Pool
-from matcher.engine.queues import Prefetch, Writer
+from matcher.engine.queues import Prefetch
 from matcher.engine.schedule import Counts, Schedule
+from matcher.engine.writer import Writer
 from matcher.sinks.base import Sink
 from matcher.types import Frame, Garments
 

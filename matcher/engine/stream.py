@@ -15,8 +15,9 @@ from typing import Any
 from matcher.clock import LONGEST
 from matcher.engine.matching import Stages, matched
 from matcher.engine.pool import Pool
-from matcher.engine.queues import Latest, Writer
+from matcher.engine.queues import Latest
 from matcher.engine.schedule import Schedule
+from matcher.engine.writer import Writer
 from matcher.sinks.base import Sink
 from matcher.sinks.publish import Published, PublishSink
 from matcher.types import Frame, Garments
