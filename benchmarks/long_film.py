@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import cv2
@@ -36,7 +37,13 @@ def long_film(
     """
     rng = np.random.default_rng(seed)
     wardrobe = make_wardrobe(seed, -(-products // 11))[:products]
-    drawn = [_drawn(wardrobe[i * products // pictures]) for i in range(min(pictures, products))]
+    sources = [wardrobe[i * products // pictures] for i in range(min(pictures, products))]
+    drawn = [_drawn(product) for product in sources]
+    # What shares a picture is called and is the same thing, so that the page does not contradict itself.
+    shown = [sources[i * len(sources) // products] for i in range(products)]
+    wardrobe = [
+        replace(like, id=own.id, link=own.link, brand=own.brand) for own, like in zip(wardrobe, shown, strict=True)
+    ]
     end = Fraction(round(hours * 3600))
     shots = _shots(rng, float(end))
     worn = [rng.choice(products, 6, replace=False) for _ in range(OUTFITS)]
