@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from benchmarks.long_film import long_film
+from benchmarks.report_page import report_page
 from matcher.attributes.describe import Attributes
 from matcher.sinks.html import render_report
 from matcher.types import SIMILAR, Product
@@ -171,3 +173,13 @@ def test_at_telephone_width_nothing_sticks_out(tab: Any, small: Path) -> None:
     for key in "123":
         tab.keyboard.press(key)
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_benchmark_measures_every_view(tmp_path: Path) -> None:
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    # In a thread of its own: the browser of the other tests is driven by this one.
+    with ThreadPoolExecutor(1) as other:
+        result = other.submit(report_page, tmp_path, products=22, hours=0.1, seconds=0.3).result()
+    assert result["products"] == 22 and result["megabytes"] > 0.02 and (tmp_path / "report.html").is_file()
+    assert set(result["views"]) == {"products", "people", "shots"}
+    assert all(view["fps"] > 0 and view["rows_at_once"] > 0 for view in result["views"].values())

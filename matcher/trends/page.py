@@ -21,7 +21,13 @@ from matcher.trends.tables import KINDS, Count
 MOST_BARS = 15
 MOST_BANDS = 7  # names of a chart over time; the rest are one grey band
 WIDTH, HEIGHT = 720, 220
-HEADINGS = {"type": "Types", "colour": "Colours", "pattern": "Patterns", "product": "Products"}
+HEADINGS = {
+    "type": "Types",
+    "colour": "Colours",
+    "pattern": "Patterns",
+    "cut": "Sleeves and lengths",
+    "product": "Products",
+}
 OVER = {"period": "by date", "part": "from the films' beginning to their end, in tenths", "title": "by title"}
 _COLOURS = ("#2f7ed8", "#e19a1a", "#1f9d63", "#c3424b", "#7b5ea7", "#3aa6b9", "#d0699a")
 _REST = "#9aa1ad"

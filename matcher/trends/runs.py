@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from matcher.attributes.cut import LENGTHS, SLEEVES
 from matcher.errors import InputError
 from matcher.exports.replay import read_record
 
@@ -24,6 +25,7 @@ class Seen:
         type: of garment.
         colours: names, the most of it first.
         pattern: its name, "" where it is not known.
+        cuts: words for sleeves and length, such as "long sleeves" and "short pants".
         seconds: of screen time.
         place: 0..1, where in the film its middle lies.
     """
@@ -32,6 +34,7 @@ class Seen:
     type: str
     colours: tuple[str, ...]
     pattern: str
+    cuts: tuple[str, ...]
     seconds: float
     place: float
 
@@ -96,9 +99,14 @@ def _title(folder: Path, dates: dict[str, str]) -> Title:
 def _seen(row: dict[str, str], start: float, length: float) -> Seen:
     middle = (float(row["first_s"]) + float(row["last_s"])) / 2
     colours = tuple(word.strip() for word in row["colours"].split(",") if word.strip())
+    cuts = tuple(word.strip() for word in row["keywords"].split(",") if _is_cut(word.strip()))
     name = row["title"] or row["product_id"]
     place = min(max((middle - start) / length, 0.0), 1.0)
-    return Seen(name, row["type"], colours, row["pattern"], float(row["screen_time_s"]), place)
+    return Seen(name, row["type"], colours, row["pattern"], cuts, float(row["screen_time_s"]), place)
+
+
+def _is_cut(word: str) -> bool:
+    return word in SLEEVES or word.partition(" ")[0] in LENGTHS
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

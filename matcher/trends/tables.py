@@ -15,7 +15,7 @@ from matcher.files import write_whole
 from matcher.sinks.safe import safe_cell
 from matcher.trends.runs import Seen, Title
 
-KINDS = ("type", "colour", "pattern", "product")
+KINDS = ("type", "colour", "pattern", "cut", "product")
 PARTS = 10  # of a film
 COLUMNS = ("kind", "name", "over", "at", "screen_time_s", "share", "appearances", "titles")
 
@@ -26,7 +26,7 @@ class Count:
 
     Attributes:
         kind: one of `KINDS`.
-        name: e.g. "tops", "navy", "striped", or a product's.
+        name: e.g. "tops", "navy", "striped", "long sleeves", or a product's.
         over: "all", "title", "period" or "part".
         at: the title's name, the period, or the tenth of the films ("1" to "10"); "" for all.
         seconds: of screen time; that of a garment of two colours counts for both.
@@ -94,7 +94,8 @@ def _of_group(over: str, at: str, group: list[tuple[str, Seen]]) -> Iterator[Cou
 
 
 def _names(kind: str, seen: Seen) -> tuple[str, ...]:
-    return seen.colours if kind == "colour" else tuple(name for name in (getattr(seen, kind),) if name)
+    several = {"colour": seen.colours, "cut": seen.cuts}
+    return several[kind] if kind in several else tuple(name for name in (getattr(seen, kind),) if name)
 
 
 def _order(at: str) -> tuple[int, str]:

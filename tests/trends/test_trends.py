@@ -13,7 +13,8 @@ from matcher.cli.main import main
 from matcher.trends.runs import read_titles
 from matcher.trends.tables import counts
 
-HEAD = "product_id,title,type,first_s,last_s,screen_time_s,colours,pattern\n"
+HEAD = "product_id,title,type,first_s,last_s,screen_time_s,colours,pattern,keywords\n"
+WORDS = {"tops": "long sleeves", "pants": "short pants", "skirts": "striped"}
 EVIL = "<script>alert(1)</script>"
 
 
@@ -25,7 +26,8 @@ def write(folder: Path, source: str, rows: list[str], seconds: float = 100) -> P
     for row in rows:
         product, kind, first, last, colours, pattern = row.split("|")
         seen = float(last) - float(first)
-        text += f'{product},{product},{kind},{first},{last},{seen},"{colours}",{pattern}\n'
+        words = f'"{kind}, {colours}, {WORDS[kind]}"'
+        text += f'{product},{product},{kind},{first},{last},{seen},"{colours}",{pattern},{words}\n'
     (folder / "sightings.csv").write_text(text)
     return folder
 
@@ -46,6 +48,8 @@ def test_screen_time_is_counted_by_everything(library: Path) -> None:
     assert by["type", "tops", "all", ""].share == pytest.approx(40 / 70)
     assert by["product", "jeans", "title", "other.mp4"].share == 1
     assert by["colour", "navy", "all", ""].seconds == 20 and by["colour", "white", "all", ""].seconds == 10
+    assert by["cut", "long sleeves", "all", ""].seconds == 40 and by["cut", "short pants", "all", ""].seconds == 20
+    assert {c.name for c in found if c.kind == "cut"} == {"long sleeves", "short pants"}
     assert by["type", "skirts", "part", "10"].seconds == 10
     assert by["pattern", "striped", "period", "2023"].seconds == 10
     for over in ("all", "title", "part"):
