@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -198,9 +197,12 @@ class _Late(Closing):
 
     def __init__(self) -> None:
         self.ms: list[float] = []
-        self._began = time.monotonic()
+        self.frames, self._began = 0, time.monotonic()
 
     def write(self, frame: Frame, garments: Garments) -> None:
+        if not self.frames:
+            self._began = time.monotonic()
+        self.frames += 1
         if time.monotonic() - self._began > _WARM_S:
             self.ms.append((live_sender.now_ms() - read_code(frame.image)) % 2**BITS)
 
@@ -219,7 +221,8 @@ def live_latency(clip: Path, pipeline: Pipeline, folder: Path, seconds: float) -
     sender = subprocess.Popen(command)
     try:
         with Session([StreamSpec(server.url("in"), "in")], pipeline, lambda channel: [late]) as session:
-            threading.Event().wait(seconds + _WARM_S)
+            _until(lambda: late.frames > 0, session)
+            time.sleep(_WARM_S + seconds)
             status, inside = session.live.status()[0], session.live.latencies_ms()
             session.live.stop()
     finally:

@@ -17,14 +17,14 @@ from matcher.video.camera import is_camera, open_as
 from matcher.video.hardware import hardware, require_decoder
 
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp", "rtp", "tcp")
+_LONG_LOOK = "10000000"  # microseconds
 _RTSP = ("rtsp://", "rtsps://")
 MAX_PIXELS = 100_000_000
 # Playlists may name further addresses: a file must not make us call the network, nor an address read our files.
 _FILE_PROTOCOLS = "file,crypto,data"
 _NET_PROTOCOLS = "http,https,httpproxy,tcp,tls,udp,rtp,rtmp,rtmps,rtsp,rtsps,srt,crypto,data,hls"
-# The first pictures must not wait until the rate is known, but servers may begin with seconds of sound alone; a
-# playlist is begun at its newest part.
-_SOON = {"analyzeduration": "6000000", "fpsprobesize": "3", "live_start_index": "-1"}
+# The first pictures must not wait until all is known of the streams; a playlist is begun at its newest part.
+_SOON = {"analyzeduration": "1000000", "fpsprobesize": "3", "live_start_index": "-1"}
 # What FFmpeg also "plays" but nobody means by a video: text as terminal art, single pictures, scripts.
 _NOT_VIDEO = ("tty", "image2", "concat", "lavfi", "webvtt", "srt", "ass")
 _PICTURE = "_pipe"
@@ -88,7 +88,13 @@ def open_container(
             return _open(
                 source, file, name, decoder, extra | {"options": {**extra["options"], "rtsp_transport": "tcp"}}
             )
-    return _open(source, file, name, decoder, extra)
+    container = _open(source, file, name, decoder, extra)
+    if live and is_url(source) and not container.streams.video:
+        # Servers of RTMP may send sound alone until the next key picture.
+        container.close()
+        longer = {**extra["options"], "analyzeduration": _LONG_LOOK}
+        return _open(source, file, name, decoder, extra | {"options": longer})
+    return container
 
 
 def _open(
