@@ -62,7 +62,7 @@ setup(
     package_data={
         "matcher": [
             *("bundles/*/*", "sinks/*.html", "sinks/*.css", "sinks/*.js", "wardrobe/*.toml", "py.typed"),
-            *("attributes/*.npz", "trends/*.html", "trends/*.css"),
+            *("attributes/*.npz", "attributes/*.json", "trends/*.html", "trends/*.css"),
             *("web/static/*", "web/templates/*", "web/*/static/*", "web/*/templates/*"),
         ],
         "configs": ["*.toml", "taxonomies/*.toml"],
