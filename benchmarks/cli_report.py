@@ -27,11 +27,11 @@ def report_command(
         place.mkdir(parents=True, exist_ok=True)
         result = report_page(place, products, hours, seconds)
     rows = [
-        (name, *(f"{view[key]:.1f}" for key in ("fps", "p95_ms", "worst_ms")), str(view["rows_at_once"]))
+        (name, *(f"{view[key]:.1f}" for key in ("fps", "p95_ms", "worst_ms", "thread_ms")), str(view["rows_at_once"]))
         for name, view in result["views"].items()
     ]
     size = f"{result['products']} products, {result['appearances']} appearances, {result['shots']} shots"
     title = f"report.html: {size}: {result['megabytes']} MB, opens in {result['open_s']} s"
-    print_table(title, ("view", "frames/s", "p95 ms", "worst ms", "rows at once"), rows)
+    print_table(title, ("view", "frames/s", "p95 ms", "worst ms", "thread ms a frame", "rows at once"), rows)
     if results is not None:
         typer.echo(save("report", result, results))
