@@ -17,6 +17,7 @@ from benchmarks.report_page import report_page
 from matcher.attributes.describe import Attributes
 from matcher.sinks.html import render_report
 from matcher.types import SIMILAR, Product
+from tests.browser import serious
 from tests.test_sinks_report import ATTACK, EVIL, SHIRT, facts, sighting
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -173,6 +174,16 @@ def test_at_telephone_width_nothing_sticks_out(tab: Any, small: Path) -> None:
     for key in "123":
         tab.keyboard.press(key)
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_it_can_be_used_without_seeing_it(tab: Any, small: Path) -> None:
+    tab.goto(small.as_uri())
+    for key in "123":
+        tab.keyboard.press(key)
+        assert serious(tab) == []
+    tab.keyboard.press("j")
+    tab.keyboard.press("Enter")
+    assert tab.locator("#panel").is_visible() and serious(tab) == []
 
 
 def test_the_benchmark_measures_every_view(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ function zoom(factor, shift = 0) {
 function view(name) {
   state.view = name;
   document.querySelector("main").dataset.view = name;
-  for (const tab of document.querySelectorAll("[data-view]")) tab.setAttribute("aria-pressed", tab.dataset.view === name);
+  for (const tab of document.querySelectorAll("button[data-view]")) tab.setAttribute("aria-pressed", tab.dataset.view === name);
   $("sort").disabled = name !== "products";
   $("how").hidden = name !== "people";
   refresh();
@@ -245,7 +245,7 @@ function start() {
   fill("pattern", known((p) => p.pattern));
   for (const id of ["tier", "type", "colour", "pattern", "sort"]) $(id).addEventListener("change", refresh);
   $("search").addEventListener("input", refresh);
-  for (const tab of document.querySelectorAll("[data-view]")) tab.addEventListener("click", () => view(tab.dataset.view));
+  for (const tab of document.querySelectorAll("button[data-view]")) tab.addEventListener("click", () => view(tab.dataset.view));
   for (const [id, factor] of [["in", 0.5], ["out", 2], ["all", UNITS]]) $(`zoom-${id}`).addEventListener("click", () => zoom(factor));
   $("panel-close").addEventListener("click", close);
   $("help-open").addEventListener("click", () => { $("help").hidden = !$("help").hidden; });
