@@ -22,7 +22,7 @@ def test_one_of_each_fault(film: Path, toy: tuple[Bundle, Path], server: RtmpSer
     folder.mkdir()
     result = live_faults(film, pipeline(toy), folder, len(FAULTS))
     assert [row["fault"] for row in result["rounds"]] == list(FAULTS)
-    assert result["crashes"] == 0 and result["never_back"] == 0 and result["connections"] >= 2
+    assert result["crashes"] == 0 and result["never_back"] == 0
     broken = result["rounds"][:3]
     assert all(row["cleared_s"] >= 0.9 * QUICK.hold_s for row in broken), "held for a moment first"
 
