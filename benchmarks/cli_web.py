@@ -40,7 +40,7 @@ def drop_command(
         cpu_ms = 1e3 * (process_time() - spent) / len(shown.pictures)
     quantiles = {f"p{q}": round(float(np.percentile(times, q)), 1) for q in (50, 95)}
     rows = [("dropped to shown", *(f"{value:.0f}" for value in quantiles.values()))]
-    rows.append(("the models alone, asked afterwards", f"{np.median(server_ms):.0f}", f"{np.percentile(server_ms, 95):.0f}"))
+    rows.append(("the models alone, after it", f"{np.median(server_ms):.0f}", f"{np.percentile(server_ms, 95):.0f}"))
     rows.append(("processor time of that", f"{cpu_ms:.0f}", ""))
     typer.echo(f"{rounds} pictures of 1280x720, {np.mean(counts):.1f} garments each, {threads} threads")
     print_table("Milliseconds", ("", "p50", "p95"), rows)
