@@ -94,7 +94,7 @@ def test_a_picture_folder_that_is_missing_is_hinted_at(shop: Path, tmp_path: Pat
         (["--web-search", "ftp://x"], "no search address"),
         (["--web-search", "google"], "ASWORN_GOOGLE_KEY"),
         (["--host", "no.such.host.invalid"], "no address of this machine"),
-        (["--port", "99999"], "99999"),
+        (["--port", "99999"], "65535"),
     ],
 )
 def test_mistakes_are_one_line(
