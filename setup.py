@@ -47,7 +47,7 @@ RAY = ["ray[data]>=2.49"]
 REPORT = ["opentimelineio>=0.17", "otio-cmx3600-adapter>=1.0", "otio-fcp-adapter>=1.0", "pyarrow>=17"]
 LIVE = ["simpleobsws>=1.4"]
 BENCH = ["matplotlib>=3.8", "scenedetect-headless>=0.7"]
-DEV = ["pytest>=8", "ruff>=0.8", "import-linter>=2.1", "playwright>=1.45", "irc>=20"]
+DEV = ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.8", "import-linter>=2.1", "playwright>=1.45", "irc>=20"]
 DEV += ["axe-core-python>=0.1", "schemathesis>=4"]
 
 setup(
