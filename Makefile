@@ -21,11 +21,11 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/runtime.stamp: setup.py | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --no-cache-dir --editable .
 	touch $@
 
 $(VENV)/test.stamp: setup.py | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --no-cache-dir --editable ".[dev]"
 	touch $@ $(VENV)/runtime.stamp
 
 clean:

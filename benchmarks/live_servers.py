@@ -63,7 +63,38 @@ def need_ffmpeg() -> None:
         raise BackendError("the program ffmpeg is not installed")
 
 
-class RtmpServer:
+class Program:
+    """A program that is started, and can be killed and started again."""
+
+    def __init__(self, args: list[str]) -> None:
+        """Start it."""
+        self._args = args
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it again."""
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(self._args, **quiet)
+
+    @property
+    def running(self) -> bool:
+        """Whether it is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self, frozen: bool = True) -> None:
+        """Let it do nothing, with its connections open; or go on."""
+        self._process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+
+
+class RtmpServer(Program):
     """nginx that takes and gives RTMP on a free port; can be killed and started again."""
 
     def __init__(self, folder: Path) -> None:
@@ -78,9 +109,7 @@ class RtmpServer:
             raise BackendError("nginx with its RTMP module is not installed (nginx-light and libnginx-mod-rtmp)")
         self.port, self._folder = free_port(), folder
         (folder / "nginx.conf").write_text(_CONF.format(module=module, folder=folder, port=self.port))
-        self._args = [nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", str(folder / "error.log")]
-        self._process: subprocess.Popen[bytes] | None = None
-        self.start()
+        super().__init__([nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", str(folder / "error.log")])
 
     def url(self, name: str) -> str:
         """The address of a stream."""
@@ -88,22 +117,11 @@ class RtmpServer:
 
     def start(self) -> None:
         """Start, and wait until it listens."""
-        self._process = subprocess.Popen(self._args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        super().start()
         wait_for(self.port)
 
-    def kill(self) -> None:
-        """End it at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
 
-    def freeze(self, frozen: bool = True) -> None:
-        """Let it answer nothing, or go on."""
-        self._process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
-
-
-class Sender:
+class Sender(Program):
     """FFmpeg that sends a clip at its own speed, again and again."""
 
     def __init__(self, clip: Path, target: str, form: str = "flv", *more: str) -> None:
@@ -114,30 +132,7 @@ class Sender:
         """
         need_ffmpeg()
         loop = ["-re", "-stream_loop", "-1", "-i", str(clip), "-c", "copy"]
-        self._args = ["ffmpeg", "-v", "error", *loop, *more, "-f", form, target]
-        self._process: subprocess.Popen[bytes] | None = None
-        self.start()
-
-    def start(self) -> None:
-        """Begin to send."""
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(self._args, **quiet)
-
-    @property
-    def running(self) -> bool:
-        """Whether it sends."""
-        return self._process is not None and self._process.poll() is None
-
-    def kill(self) -> None:
-        """End it at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def freeze(self, frozen: bool = True) -> None:
-        """Send nothing, without closing the connection; or go on."""
-        self._process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+        super().__init__(["ffmpeg", "-v", "error", *loop, *more, "-f", form, target])
 
 
 @contextmanager

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
 
-import jinja2
 from markupsafe import Markup
 
 from matcher.sightings import Sighting
 from matcher.sinks.facts import ReportFacts
 from matcher.sinks.page_data import MAX_PRODUCTS, by_product, for_script, page_data
 from matcher.sinks.page_pictures import PictureOf
+from matcher.sinks.standalone import digest, packaged, template
 from matcher.types import EXACT
 
 __all__ = ["PictureOf", "ReportFacts", "render_report"]
 
+PACKAGE = "matcher.sinks"
 SCRIPTS = ("report_list.js", "report.js")
 
 
@@ -36,9 +33,9 @@ def render_report(sightings: Sequence[Sighting], facts: ReportFacts, picture_of:
     """
     groups = by_product(sightings)
     data = page_data(sightings, facts, picture_of)
-    style, script = _file("report.css"), "\n".join(_file(name) for name in SCRIPTS)
+    style, script = packaged(PACKAGE, "report.css"), "\n".join(packaged(PACKAGE, name) for name in SCRIPTS)
     labels = (p["disclosure"] for p in data["products"] if p["link"] and p["disclosure"])
-    return _template().render(
+    return template(PACKAGE, "report.html").render(
         facts=facts,
         data=Markup(for_script(data)),
         totals={
@@ -51,9 +48,9 @@ def render_report(sightings: Sequence[Sighting], facts: ReportFacts, picture_of:
         left_out=max(len(groups) - MAX_PRODUCTS, 0),
         length=duration(facts.length),
         style=Markup(style),  # ours, not the user's
-        style_hash=_digest(style),
+        style_hash=digest(style),
         script=Markup(script),
-        script_hash=_digest(script),
+        script_hash=digest(script),
     )
 
 
@@ -64,18 +61,3 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-@cache
-def _file(name: str) -> str:
-    return resources.files("matcher.sinks").joinpath(name).read_text("utf-8").strip()
-
-
-@cache
-def _template() -> jinja2.Template:
-    settings = {"autoescape": True, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    return jinja2.Environment(**settings).from_string(_file("report.html"))

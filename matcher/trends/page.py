@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from matcher.attributes.palette import SHOWN
 from matcher.sinks.html import duration
+from matcher.sinks.standalone import digest, packaged, template
 from matcher.trends.runs import Title
 from matcher.trends.tables import KINDS, Count
 
+PACKAGE = "matcher.trends"
 MOST_BARS = 15
 MOST_BANDS = 7  # names of a chart over time; the rest are one grey band
 WIDTH, HEIGHT = 720, 220
@@ -39,11 +36,10 @@ def render_trends(titles: Sequence[Title], found: Sequence[Count]) -> str:
     for count in found:
         groups[count.kind, count.over].append(count)
     sections = [_section(kind, groups) for kind in KINDS if groups[kind, "all"]]
-    style = _file("trends.css")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    style = packaged(PACKAGE, "trends.css")
     rows = [_title_row(title) for title in titles]
-    return _template().render(
-        sections=sections, titles=rows, style=Markup(style), style_hash=digest, width=WIDTH, height=HEIGHT
+    return template(PACKAGE, "trends.html").render(
+        sections=sections, titles=rows, style=Markup(style), style_hash=digest(style), width=WIDTH, height=HEIGHT
     )
 
 
@@ -107,14 +103,3 @@ def _title_row(title: Title) -> dict[str, str]:
     products = len({seen.product for seen in title.seen})
     words = {"name": title.name, "date": title.date, "length": duration(title.length_s)}
     return {**words, "screen": duration(seconds), "products": str(products)}
-
-
-@cache
-def _file(name: str) -> str:
-    return resources.files("matcher.trends").joinpath(name).read_text("utf-8").strip()
-
-
-@cache
-def _template() -> jinja2.Template:
-    settings = {"autoescape": True, "undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    return jinja2.Environment(**settings).from_string(_file("trends.html"))

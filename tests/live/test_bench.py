@@ -14,7 +14,7 @@ from matcher.bundle import Bundle
 from matcher.types import Frame
 from matcher.video.live_source import LiveSource
 from tests.live.servers import RtmpServer
-from tests.live.test_network import QUICK, film, pipeline, server, toy  # noqa: F401 - fixtures
+from tests.live.test_network import QUICK, film, pipeline, toy  # noqa: F401 - fixtures
 
 
 def test_one_of_each_fault(film: Path, toy: tuple[Bundle, Path], server: RtmpServer, tmp_path: Path) -> None:  # noqa: F811

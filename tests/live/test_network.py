@@ -91,16 +91,6 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Path]:
     return bundle, folder / "toy.catalog"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RtmpServer]:
-    """An RTMP server, ended after the test."""
-    one = RtmpServer(tmp_path)
-    try:
-        yield one
-    finally:
-        one.kill()
-
-
 def pipeline(toy: tuple[Bundle, Path]) -> Pipeline:
     return Pipeline(PipelineConfig(source=QUICK, threads=1), Catalog.load(toy[1]), toy[0])
 

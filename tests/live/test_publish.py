@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from threading import Thread
@@ -130,16 +130,6 @@ def test_pictures_of_another_size_are_fitted_in() -> None:
     assert tall.shape == (240, 320, 3)
     columns = np.flatnonzero((tall == 200).all(2).any(0))
     assert (columns.min(), columns.max()) == (130, 189), "in the middle, with its own proportions"
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RtmpServer]:
-    """An RTMP server, ended after the test."""
-    one = RtmpServer(tmp_path)
-    try:
-        yield one
-    finally:
-        one.kill()
 
 
 def published(sink: PublishSink, seconds: float, first: int) -> int:

@@ -12,7 +12,7 @@ from matcher.stages.models import Runtime
 from matcher.types import Garments
 from matcher.video.image import read_image
 from training.data.ccp import is_validation
-from training.evaluation.coco_eval import evaluate_detector, score
+from training.evaluation.coco_eval import Candidates, evaluate_detector, score
 from training.evaluation.coco_truth import CocoTruth, load_coco
 from training.evaluation.output import silent
 from training.evaluation.types_eval import list_pictures
@@ -48,7 +48,7 @@ def measure_frames(detector: Detector, truth: Path) -> dict[str, Any]:
     }
 
 
-def measure_photos(detector: Detector, root: Path) -> dict[str, Any]:
+def measure_photos(detector: Candidates, root: Path) -> dict[str, Any]:
     """Average precision of boxes and masks on the street photos of the validation split."""
     truth = validation_truth(load_coco(root / "instances.json"))
     found: dict[Any, Garments] = {
