@@ -37,7 +37,7 @@ def best_among(
         (N, k) rows and (N, k) scores, as `TypeIndex.search`.
     """
     found = positions >= 0
-    there = np.where(found, owners[positions], np.iinfo(np.int64).max)
+    there = np.where(found, owners[positions].astype(np.int64), np.iinfo(np.int64).max)  # owners may be int32
     exact = exact_scores(queries, vectors(np.maximum(positions, 0)))
     return best_of_each(there, np.where(found, exact, -np.inf).astype(np.float32), k)
 
