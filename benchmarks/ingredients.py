@@ -39,6 +39,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "single garments, flat lays": ("garment", "flatlay"),
     "mosaics": ("mosaic",),
     "drawn scenes": ("drawn",),
+    "drawn product photos": ("product",),
     "self-labelled photos": ("pseudo",),
 }
 ONLY_PHOTOS = "street photos alone"

@@ -18,6 +18,7 @@ class DataConfig:
         box_masks: take filled boxes for masks where the data set has boxes alone.
         square: bring pictures of the data set to `height` x `height`, as older work did.
         drawn_count: scenes of the wardrobe renderer, drawn at first use; 0 for none.
+        drawn_products: product photos of the renderer, drawn at first use; 0 for none.
         pseudo: a store of pseudo-labelled photos (`training.data.pseudo`), or empty for none.
         height: pixels that photos are stored at.
         portrait, wide: (height, width) of the two kinds of canvas.
@@ -31,6 +32,7 @@ class DataConfig:
     box_masks: bool = False
     square: bool = False
     drawn_count: int = 0
+    drawn_products: int = 0
     pseudo: str = ""
     height: int = 640
     portrait: tuple[int, int] = (448, 320)

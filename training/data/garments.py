@@ -28,6 +28,11 @@ def compose_garment(sources: Sources, canvas: tuple[int, int], rng: Generator) -
     return _done(scene, rng)
 
 
+def compose_product(picture: Annotated, canvas: tuple[int, int], rng: Generator) -> Sample:
+    """A photo of one product, as the shop took it."""
+    return _as_taken(picture, canvas, rng)
+
+
 def compose_flatlay(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:
     """Several garments side by side, each in a cell of a grid of its own, sometimes touching."""
     scene = Scene.on(_ground(sources, canvas, rng))

@@ -9,7 +9,7 @@ from numpy.random import Generator
 
 from matcher.errors import ConfigError
 from training.data.frames import RARE_TYPES, compose_frame
-from training.data.garments import compose_flatlay, compose_garment, compose_mosaic
+from training.data.garments import compose_flatlay, compose_garment, compose_mosaic, compose_product
 from training.data.photos import compose_photo
 from training.data.records import Annotated, Sample
 from training.data.sources import Sources
@@ -34,6 +34,10 @@ def _pseudo(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample
     return compose_photo(_needed(sources.pseudo, "pseudo", "pseudo", rng), canvas, rng)
 
 
+def _product(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:
+    return compose_product(_needed(sources.products, "product", "drawn_products", rng), canvas, rng)
+
+
 def _needed(store: Store | None, kind: str, setting: str, rng: Generator) -> Annotated:
     if store is None:
         raise ConfigError(f'the mix asks for "{kind}" pictures; set data.{setting}')
@@ -49,6 +53,7 @@ KINDS: dict[str, tuple[str, Maker]] = {
     "mosaic": ("wide", compose_mosaic),
     "drawn": ("wide", _drawn),
     "pseudo": ("portrait", _pseudo),
+    "product": ("portrait", _product),
 }
 # Kinds that need photos of single garments, or to know where people are.
 _OWN = ("garment", "flatlay", "frame", "mosaic")

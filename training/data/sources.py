@@ -10,7 +10,7 @@ from training.data.backgrounds import read_backgrounds
 from training.data.ccp import read_ccp
 from training.data.clothing import read_clothing
 from training.data.config import DataConfig
-from training.data.drawn import open_drawn
+from training.data.drawn import open_drawn, open_products
 from training.data.store import Drawable, Store
 from training.datasets.annotated import open_annotated
 
@@ -25,6 +25,7 @@ class Sources:
         garments: photos of single garments; None for a data set.
         drawn: finished drawn scenes, if any.
         pseudo: photos labelled by an earlier detector, if any.
+        products: finished drawn product photos, if any.
     """
 
     photos: Drawable
@@ -32,6 +33,7 @@ class Sources:
     garments: Store | None
     drawn: Store | None = None
     pseudo: Store | None = None
+    products: Store | None = None
 
 
 def open_sources(data: DataConfig) -> Sources:
@@ -56,7 +58,11 @@ def open_sources(data: DataConfig) -> Sources:
     )
 
 
-def _further(data: DataConfig) -> tuple[Store | None, Store | None]:
-    """Drawn scenes and self-labelled photos."""
-    drawn = open_drawn(data.cache / f"drawn_{data.drawn_count}", data.drawn_count) if data.drawn_count else None
-    return drawn, Store(Path(data.pseudo)) if data.pseudo else None
+def _further(data: DataConfig) -> tuple[Store | None, ...]:
+    """Drawn scenes, self-labelled photos, drawn products."""
+    scenes, products = data.drawn_count, data.drawn_products
+    return (
+        open_drawn(data.cache / f"drawn_{scenes}", scenes) if scenes else None,
+        Store(Path(data.pseudo)) if data.pseudo else None,
+        open_products(data.cache / f"products_{products}", products) if products else None,
+    )
