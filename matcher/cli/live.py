@@ -15,6 +15,8 @@ from rich.markup import escape
 
 from matcher.cli.live_overlay import (
     AllowHostOption,
+    AllowPathsOption,
+    AllowPrivateOption,
     BlockedOption,
     HostOption,
     Overlay,
@@ -38,8 +40,10 @@ from matcher.cli.options import (
 )
 from matcher.cli.output import RunFolder, err, out
 from matcher.engine.live import Status
-from matcher.errors import ConfigError
-from matcher.live.session import Channel, Session
+from matcher.errors import ConfigError, MatcherError
+from matcher.live.apart import reason_of
+from matcher.live.channel import Channel
+from matcher.live.session import Session
 from matcher.live.spec import StreamSpec, load_streams
 from matcher.sinks.base import Sink
 from matcher.sinks.jsonl import JsonlSink
@@ -66,6 +70,8 @@ def live(
     pictures: PicturesOption = None,
     blocked: BlockedOption = None,
     allow_host: AllowHostOption = None,
+    allow_paths: AllowPathsOption = False,
+    allow_private: AllowPrivateOption = False,
     loop: Annotated[bool, typer.Option("--loop", help="Play files again and again.")] = False,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")] = None,
     config: ConfigOption = "live.toml",
@@ -89,29 +95,33 @@ def live(
         overlay = None
         if overlay_port is not None:
             asked = OverlayOptions(overlay_port, overlay_host, overlay_config, pictures, blocked, allow_host or ())
+            asked = replace(asked, allow_paths=allow_paths, allow_private=allow_private)
             overlay = stack.enter_context(closing(Overlay(asked)))
         first = catalog or next((Path(spec.catalog) for spec in specs if spec.catalog), None)
         how = {"backend": backend, "device": device, "streams": len(specs)}
         pipeline = make_pipeline(first, config, bundle, threads, masks, "due", True, detector, classes, **how)
-        folders: dict[str, Path] = {}
+        folders: dict[Channel, Path] = {}
 
         def sinks(channel: Channel) -> Sequence[Sink]:
             boards = [] if overlay is None else [overlay.board(channel)]
             if folder is None:
                 return boards
             number = len(folders) + 1
-            place = folder if len(specs) == 1 else folder / f"{number}-{channel.name}"
-            folders[channel.name] = stack.enter_context(RunFolder(place))
-            return [*boards, JsonlSink(folders[channel.name] / "frames.jsonl", channel.pipeline.products)]
+            place = folder if len(specs) == number == 1 else folder / f"{number}-{channel.name}"
+            folders[channel] = stack.enter_context(RunFolder(place))
+            return [*boards, JsonlSink(folders[channel] / "frames.jsonl", channel.pipeline.products)]
 
         session = Session(specs, pipeline, sinks, decode, shared_catalog=catalog is not None)
         began = monotonic()
         with _until_asked(), session, overlay.serving(session) if overlay is not None else nullcontext():
             _watch(session, seconds)
         for number, channel in enumerate(session.channels):
-            if channel.name in folders:
-                write_run(folders[channel.name] / "run.json", _record(session, number, monotonic() - began))
+            if channel in folders:
+                write_run(folders[channel] / "run.json", _record(session, number, monotonic() - began))
         _tell(session)
+    failures = session.failures()
+    if failures:
+        raise MatcherError("; ".join(f"the stream {name} has failed: {reason}" for name, reason in failures.items()))
 
 
 def _specs(sources: list[str], streams: Path | None, publish: str, loop: bool) -> list[StreamSpec]:
@@ -148,7 +158,7 @@ def _watch(session: Session, seconds: float | None) -> None:
     began = monotonic()
     try:
         with err.status("starting") as line:
-            while not session.live.wait(REFRESH_S):
+            while not session.wait(REFRESH_S):
                 line.update("\n".join(_line(name, status) for name, status in session.status().items()))
                 if seconds is not None and monotonic() - began >= seconds:
                     break
@@ -172,6 +182,7 @@ def _line(name: str, status: Status) -> str:
 
 def _record(session: Session, number: int, wall_s: float) -> dict:
     status, channel, live = session.live.status()[number], session.channels[number], session.live
+    error = channel.failure.error
     return run_record(
         channel.source.name,
         status.frames,
@@ -181,11 +192,14 @@ def _record(session: Session, number: int, wall_s: float) -> dict:
         corrupt=channel.source.corrupt,
         reconnects=status.health.reconnects,
         latency_ms=percentiles({"latency": live.latencies_ms(number)}).get("latency"),
+        **({"failed": reason_of(error)} if error is not None else {}),
         **pipeline_record(channel.pipeline, live.schedule(number)),
     )
 
 
 def _tell(session: Session) -> None:
-    for number, (name, status) in enumerate(session.status().items()):
-        late = percentiles({"latency": session.live.latencies_ms(number)}).get("latency", {}).get("p50", 0)
-        out.print(f"{escape(name)}: {status.frames} frames, {status.dropped} dropped, {late:.0f} ms late")
+    for name, status in session.status().items():
+        late = percentiles({"latency": session.latencies_ms(name)}).get("latency", {}).get("p50", 0)
+        line = f"{escape(name)}: {status.frames} frames, {status.dropped} dropped, {late:.0f} ms late"
+        failed = status.health.state == State.FAILED
+        out.print(line + (f"; failed ({escape(status.health.reason)})" if failed else ""))

@@ -14,7 +14,9 @@ from rich.markup import escape
 from matcher.cli.output import out
 from matcher.errors import InputError
 from matcher.fetch.fetcher import Fetcher
-from matcher.live.session import Channel, Session
+from matcher.live.channel import Channel
+from matcher.live.control import Control
+from matcher.live.session import Session
 from matcher.types import Product
 from matcher.web.live.app import live_app
 from matcher.web.live.board import Board
@@ -35,6 +37,12 @@ BlockedOption = Annotated[Path | None, typer.Option("--blocked", help="JSON file
 AllowHostOption = Annotated[
     list[str] | None, typer.Option("--allow-host", help="A name by which the overlay is reached; again for more.")
 ]
+AllowPathsOption = Annotated[
+    bool, typer.Option("--allow-paths", help="Streams added by the dashboard may be files, cameras, any catalogue.")
+]
+AllowPrivateOption = Annotated[
+    bool, typer.Option("--allow-private", help="They may be at private addresses, such as this machine's.")
+]
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,8 @@ class OverlayOptions:
     pictures: Path | None = None
     blocked: Path | None = None
     allow_host: Sequence[str] = ()
+    allow_paths: bool = False
+    allow_private: bool = False
 
 
 class Overlay:
@@ -65,7 +75,7 @@ class Overlay:
         """
         if options.pictures is not None and not options.pictures.is_dir():
             raise InputError(f"{options.pictures} is no folder; give --pictures one that is there")
-        self.hub = Hub(load_overlay_config(options.config), options.blocked)
+        self._options, self.hub = options, Hub(load_overlay_config(options.config), options.blocked)
         self._token = Token.kept()
         self._fetcher = Fetcher()
         pictures = ProductPictures(options.pictures, self._fetcher)
@@ -73,19 +83,25 @@ class Overlay:
         self._server = Serving(app, options.host, options.port)
 
     def board(self, channel: Channel) -> Board:
-        """A sink for a channel's results."""
+        """A sink for a channel's results; one that is started anew keeps its own."""
         catalog = channel.pipeline.catalog
 
         def find(product_id: str) -> Product | None:
             row = catalog.row_of(product_id) if catalog is not None else None
             return channel.pipeline.products(row) if row is not None else None
 
-        return self.hub.add(channel.name, channel.pipeline.products, find)
+        return self.hub.again(channel.name, channel.pipeline.products, find)
 
     @contextmanager
     def serving(self, session: Session) -> Iterator[None]:
         """Serve the boards of a session that runs, and say where."""
-        self.hub.watch(session.live)
+        catalogs = [channel.pipeline.catalog for channel in session.channels]
+        folders = [catalog.path for catalog in catalogs if catalog is not None]
+        control = Control(session, folders, self._options.allow_paths, self._options.allow_private)
+        for name, status in control.status().items():
+            if name not in self.hub.boards:  # it could not be started
+                self.hub.add(name).health(status.health)
+        self.hub.watch(control)
         with self._server as server:
             out.print(f"dashboard: {escape(self._token.link(server.url + '/'))}", soft_wrap=True)
             for name in self.hub.boards:

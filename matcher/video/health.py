@@ -12,7 +12,8 @@ class State(StrEnum):
 
     CONNECTING: nothing has been shown yet. LIVE: frames come. HELD: they stopped a moment ago, the last result stays.
     LOST: they stopped for good, the last result is cleared, and the source is tried again and again. PAUSED: frames
-    come and are passed on without being matched. ENDED: no more will come.
+    come and are passed on without being matched. ENDED: no more will come. FAILED: it ended because something in it
+    failed, while other streams go on.
     """
 
     CONNECTING = "connecting"
@@ -21,9 +22,11 @@ class State(StrEnum):
     LOST = "lost"
     PAUSED = "paused"
     ENDED = "ended"
+    FAILED = "failed"
 
 
-CLEARED = (State.LOST, State.PAUSED, State.ENDED)  # nothing found before may be shown any longer
+OVER = (State.ENDED, State.FAILED)  # no more will come
+CLEARED = (State.LOST, State.PAUSED, *OVER)  # nothing found before may be shown any longer
 
 
 @dataclass(frozen=True)

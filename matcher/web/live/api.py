@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
 
 from matcher.web.live.hub import Hub
 from matcher.web.token import writer
@@ -13,6 +14,15 @@ from matcher.web.token import writer
 Key = Annotated[str, Query(max_length=300, description="A card's id, or a product's id in the catalogue.")]
 Kind = Literal["product", "brand", "type"]
 router = APIRouter(prefix="/api", dependencies=[Depends(writer)], tags=["streams"])
+
+
+class NewStream(BaseModel):
+    """A stream to be started."""
+
+    source: str = Field(max_length=2000, description="An address; a path or a camera where the server allows these.")
+    name: str = Field("", max_length=40, description="For addresses: small letters, digits, dots and dashes.")
+    catalog: str = Field("", max_length=500, description="One of /api/catalogs; empty = that of the command.")
+    loop: bool = Field(False, description="Play a recording again and again.")
 
 
 class Switch(BaseModel):
@@ -35,11 +45,38 @@ async def streams(hub: AnyHub) -> list[dict[str, Any]]:
     return [{**figures, **hub.board(figures["name"]).snapshot()} for figures in hub.sources()]
 
 
+@router.post("/streams", status_code=201)
+async def add(wanted: NewStream, hub: AnyHub) -> dict[str, Any]:
+    """Start one more stream."""
+    name = await run_in_threadpool(hub.running.add, wanted.source, wanted.name, wanted.catalog, wanted.loop)
+    return hub.board(name).snapshot()
+
+
 @router.get("/streams/{name}")
 async def stream(name: str, hub: AnyHub) -> dict[str, Any]:
     """One stream."""
     board = hub.board(name)
     return {**next(one for one in hub.sources() if one["name"] == name), **board.snapshot()}
+
+
+@router.delete("/streams/{name}")
+async def remove(name: str, hub: AnyHub) -> list[str]:
+    """End a stream and forget it; the names of those that stay. The last one cannot be removed."""
+    await run_in_threadpool(hub.remove, hub.board(name).name)
+    return list(hub.boards)
+
+
+@router.post("/streams/{name}/restart")
+async def restart(name: str, hub: AnyHub) -> dict[str, Any]:
+    """End a stream and start it anew, also one that has ended or failed; what is pinned or hidden stays so."""
+    await run_in_threadpool(hub.running.restart, hub.board(name).name)
+    return hub.board(name).snapshot()
+
+
+@router.get("/catalogs")
+async def catalogs(hub: AnyHub) -> list[str]:
+    """The catalogues that a new stream may name."""
+    return hub.running.catalogs()
 
 
 @router.put("/streams/{name}/pause")

@@ -10,7 +10,7 @@ from typing import Any
 from matcher.errors import InputError
 from matcher.sinks.base import Closing, Products
 from matcher.types import NONE, Frame, Garments, Product
-from matcher.video.health import CLEARED, Health, State
+from matcher.video.health import CLEARED, OVER, Health, State
 from matcher.web.live.arrivals import Arrivals
 from matcher.web.live.claims import Claims, Seen
 from matcher.web.live.deck import Card, Deck
@@ -95,7 +95,14 @@ class Board(Closing):
 
     def close(self, ok: bool = True) -> None:
         """The source has ended; its cards go."""
-        self.health(Health(State.ENDED))
+        if self._health.state not in OVER:
+            self.health(Health(State.ENDED))
+
+    def turn_to(self, products: Products | None, find: Find) -> None:
+        """Go on with another run of the stream, and perhaps another catalogue; see the constructor."""
+        with self._lock:
+            self._products, self._find, self._paused = products, find, False
+        self.health(Health(State.CONNECTING))
 
     def health(self, health: Health) -> None:
         """Take how the source does; where it is lost, paused or ended, all cards go at once but those pinned."""
@@ -184,6 +191,11 @@ class Board(Closing):
         """A product that was seen lately, by its key."""
         return self._known.get(key)
 
+    @property
+    def reason(self) -> str:
+        """Why the source is not live, one plain line; empty where it is."""
+        return self._health.reason
+
     def cards(self) -> list[Card]:
         """What is shown now; nothing while it is quiet."""
         with self._lock:
@@ -192,7 +204,7 @@ class Board(Closing):
     @property
     def state(self) -> str:
         """One of `State`; paused also by us, "elsewhere" where OBS shows another scene, lost also without frames."""
-        if self._quiet:
+        if self._quiet and self._health.state != State.FAILED:
             return "paused" if self._paused else "elsewhere"
         stalled = self._health.state == State.LIVE and self._clock() - self._last > LOST_S
         return str(State.LOST if stalled else self._health.state)

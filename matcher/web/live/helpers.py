@@ -34,8 +34,7 @@ def _obs(hub: Hub) -> Task:
         raise BackendError(f"OBS cannot be asked: {error}; install it: pip install 'asworn[live]'") from error
 
     def switch(shown: bool) -> None:
-        for board in hub.boards.values():
-            board.elsewhere(not shown)
+        hub.elsewhere(not shown)
 
     return Scenes(hub.config.obs, os.environ.get("ASWORN_OBS_PASSWORD", ""), switch).run
 

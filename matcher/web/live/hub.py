@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,18 +23,34 @@ _RECENT = 300  # results whose latency counts
 
 
 class Running(Protocol):
-    """The part of `matcher.engine.live.Live` that is shown; streams are in the order of the boards."""
+    """What runs the streams, as `matcher.live.control.Control` does; names are those of the boards."""
 
-    def status(self) -> list[Any]:
-        """How each stream does."""
+    def status(self) -> Mapping[str, Any]:
+        """How each stream does, by name."""
         ...
 
-    def latencies_ms(self, number: int = 0) -> list[float]:
+    def latencies_ms(self, name: str) -> list[float]:
         """Milliseconds from coming to result, newest last."""
         ...
 
-    def pause(self, number: int, paused: bool = True) -> None:
+    def pause(self, name: str, paused: bool = True) -> None:
         """Match a stream's frames no more, or again."""
+        ...
+
+    def catalogs(self) -> list[str]:
+        """The catalogues that a new stream may name."""
+        ...
+
+    def add(self, source: str, name: str = "", catalog: str = "", loop: bool = False) -> str:
+        """Start another stream, whose board is there then; its name."""
+        ...
+
+    def restart(self, name: str) -> None:
+        """End a stream and start it anew."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """End a stream and forget it."""
         ...
 
 
@@ -62,6 +79,7 @@ class Hub:
         self.boards: dict[str, Board] = {}
         self.began = time.time()
         self._running: Running | None = None
+        self._elsewhere = False
 
     def add(
         self, source: str, products: Products | None = None, find: Find = lambda product_id: None, **how: Any
@@ -77,7 +95,17 @@ class Hub:
         config = self.config
         name = _free_name(source, self.boards)
         board = Board(name, config.cards, Links(config.links), self.blocklist, products, find, **how)
-        self.boards[name] = board
+        board.elsewhere(self._elsewhere)
+        # Another dictionary: somebody may just be going through the old one.
+        self.boards = {**self.boards, name: board}
+        return board
+
+    def again(self, name: str, products: Products | None = None, find: Find = lambda product_id: None) -> Board:
+        """The board of a stream that is started anew: pages stay, and what is pinned or hidden. See `add`."""
+        board = self.boards.get(name)
+        if board is None:
+            return self.add(name, products, find)
+        board.turn_to(products, find)
         return board
 
     def board(self, name: str = "") -> Board:
@@ -98,14 +126,12 @@ class Hub:
 
     def sources(self) -> list[dict[str, Any]]:
         """Figures of each stream: name, frames, dropped, rate, detections, latency_ms (p50, p95), ended and others."""
-        running = self._running
-        if running is None:
-            return [{"name": name} for name in self.boards]
-        pairs = zip(self.boards, running.status(), strict=False)
-        return [
-            {"name": name, **_facts(status), "latency_ms": _quantiles(running.latencies_ms(number))}
-            for number, (name, status) in enumerate(pairs)
-        ]
+        running, status = self._running, self._running.status() if self._running is not None else {}
+        known = {
+            name: {**_facts(facts), "latency_ms": _quantiles(running.latencies_ms(name))}
+            for name, facts in status.items()
+        }
+        return [{"name": name, **known.get(name, {})} for name in self.boards]
 
     def pause(self, name: str, paused: bool) -> None:
         """Show nothing of a stream and spend no time on it, until it is undone.
@@ -116,7 +142,36 @@ class Hub:
         board = self.board(name)
         board.pause(paused)
         if self._running is not None:
-            self._running.pause(list(self.boards).index(board.name), paused)
+            self._running.pause(board.name, paused)
+
+    def elsewhere(self, elsewhere: bool) -> None:
+        """Show no cards, in any stream, because OBS shows a scene in which there are to be none."""
+        self._elsewhere = elsewhere
+        for board in self.boards.values():
+            board.elsewhere(elsewhere)
+
+    @property
+    def running(self) -> Running:
+        """What runs the streams.
+
+        Raises:
+            InputError: nothing does yet, or no longer.
+        """
+        if self._running is None:
+            raise InputError("the streams do not run now; try again in a moment")
+        return self._running
+
+    def remove(self, name: str) -> None:
+        """End a stream and forget it, with its board; pages that show it are told to leave.
+
+        Raises:
+            InputError: there is none of that name, or it must stay.
+        """
+        self.running.remove(name)
+        board = self.boards.get(name)
+        self.boards = {one: board for one, board in self.boards.items() if one != name}
+        if board is not None:
+            board.journal.end()
 
     def block(self, kind: str, name: str, blocked: bool) -> None:
         """Change what no stream shows; what is shown of it goes at once.

@@ -23,12 +23,14 @@ class Journal:
         epoch: names this run; a page that knows another one begins anew.
         version: grows with every change of the cards or of the stream's state.
         seq: grows with every message.
+        ended: whether the stream was removed.
     """
 
     def __init__(self) -> None:
         """Begin with no cards."""
         self.epoch = secrets.token_hex(4)
         self.version = self.seq = 0
+        self.ended = False
         self._lock = threading.Lock()
         self._told: dict[str, Any] = {}
         self._cards = Message(0, "")
@@ -69,6 +71,11 @@ class Journal:
         """Call those who listen."""
         for told in list(self._listeners):
             told()
+
+    def end(self) -> None:
+        """Let those who listen leave."""
+        self.ended = True
+        self.tell()
 
     @property
     def listeners(self) -> int:

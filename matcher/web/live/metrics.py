@@ -58,6 +58,7 @@ class HubCollector:
         boards = self._hub.boards.values()
         parts = {
             "up": ("1 where frames come", lambda board: board.state == State.LIVE),
+            "failed": ("1 where the stream has failed, and others go on", lambda board: board.state == State.FAILED),
             "cards": ("cards on screen", lambda board: len(board.cards())),
             "pages": ("overlay pages that listen", lambda board: board.journal.listeners),
         }

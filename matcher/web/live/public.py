@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response, WebSocket
 from fastapi.concurrency import run_in_threadpool
@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from matcher.errors import InputError
 from matcher.types import Product
-from matcher.video.health import State
+from matcher.video.health import OVER, State
 from matcher.web.live.api import AnyHub
 from matcher.web.live.board import Board
 from matcher.web.live.chat import LONGEST, fit_text
@@ -19,9 +19,10 @@ from matcher.web.live.feed import feed
 from matcher.web.live.metrics import TYPE, exposition
 from matcher.web.live.qr import qr_svg
 from matcher.web.pictures import etag
+from matcher.web.token import allowed
 
 _PHOTO_PX = 320
-_BAD = (State.LOST, State.ENDED)
+_BAD = (State.LOST, *OVER)
 router = APIRouter()
 
 
@@ -79,11 +80,14 @@ async def chat(board: AnyBoard, longest: int = LONGEST) -> PlainTextResponse:
 
 
 @router.get("/health")
-async def health(hub: AnyHub) -> Response:
-    """200 while every source is there or is being tried, 503 where one is lost or has ended."""
-    states: dict[str, Any] = {name: board.state for name, board in hub.boards.items()}
-    good = not any(state in _BAD for state in states.values())
-    words = "".join(f"{name} {state}\n" for name, state in states.items())
+async def health(hub: AnyHub, may: Annotated[bool, Depends(allowed)]) -> Response:
+    """200 while every source is there or is being tried, 503 where one is lost, has ended or failed.
+
+    With the token it also says why: such words may name addresses and files.
+    """
+    states = {name: (board.state, board.reason if may else "") for name, board in hub.boards.items()}
+    good = not any(state in _BAD for state, _ in states.values())
+    words = "".join(f"{name} {state}{f': {why}' if why else ''}\n" for name, (state, why) in states.items())
     return PlainTextResponse(("ok\n" if good else "not ok\n") + words, 200 if good else 503)
 
 
