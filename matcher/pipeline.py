@@ -72,11 +72,12 @@ class Pipeline:
         runtime = Runtime(
             self.config.backend, self.config.device, self.config.threads, max(engine.batch, 1), engine.gather_ms
         )
-        self.detector = Detector(self.bundle, self.config.detect, runtime)
+        self.detector = Detector(self.bundle, self.config.detect, runtime, self.config.attributes)
         self._only_due = self.config.detect.mask_rows == "due"
         classify = self.config.classify and "classifier" in self.bundle.card["models"]
         self.classifier = Classifier(self.bundle, runtime) if classify else None
         self._looks = self.config.attributes and self.config.detect.masks
+        self._attributes = len(self.detector.words.names) if self.detector.words is not None else 0
         self.lookup: Lookup | None = None
         if catalog is not None:
             self._load_matching(catalog, runtime)
@@ -239,7 +240,8 @@ class Pipeline:
         self._cuts, self._flow = CutDetector(self.config.track.cut_threshold), Flow()
         self._last, self._seen_s, self._size = Garments.empty(), -np.inf, None
         self.tracker = Tracker(self.config.track, self.detector.start_score)
-        self.look = Look(self.config.settle.expire_s) if self._looks else None
+        described = self._looks or self._attributes
+        self.look = Look(self.config.settle.expire_s, self._attributes) if described else None
         if self.lookup is not None:
             self.fuse = Fuse(self.config.settle)
             self.settle = Settle(Thresholds.of(self.bundle, self.config.settle, fused=True), self.config.settle)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.attributes.describe import Attributes
+from matcher.attributes.of_garment import Measured, is_described
 from matcher.best_view import BestView
 from matcher.people import WornTogether
 from matcher.types import NONE, Frame, Garments, Product
@@ -75,7 +76,7 @@ class _Run:
     spans: list[tuple[Fraction, Fraction]] = field(default_factory=list)
     votes: dict[int, _Votes] = field(default_factory=lambda: defaultdict(_Votes))
     best: BestView = field(default_factory=BestView)
-    look: NDArray[np.float32] | None = None
+    look: Measured = Measured()
 
     def seen(self, start: Fraction, end: Fraction) -> None:
         """Add the time of one frame, joining it to the one before."""
@@ -153,8 +154,8 @@ class SightingLog:
             self._vote(run, decided, round(float(scores[i]), 4), int(tiers[i]))
             if not garments.carried:
                 run.best.look(frame, garments[i], self._thumbnails)
-            if garments.has("look"):
-                run.look = garments.look[i]
+            if is_described(garments):
+                run.look = Measured.of(garments, i)
             self._open.append(run)
 
     def finish(self, end: Fraction | None = None) -> list[Sighting]:
@@ -269,7 +270,7 @@ def _sighting(product: Product, pieces: list[tuple[_Run, _Votes]]) -> Sighting:
         thumbnail=best.jpeg,
         best_time=best.time,
         best_box=best.box,
-        attributes=Attributes.of(seen_best.look) if seen_best.look is not None else Attributes(),
+        attributes=seen_best.look.read(),
     )
 
 

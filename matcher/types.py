@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.attributes.detected import DetectorWords
 from matcher.errors import StageError
 from matcher.taxonomy import TYPES
 
@@ -99,6 +100,7 @@ _COLUMNS: dict[str, tuple[str, tuple[int | None, ...], Any]] = {
     "match_score": ("look up", (None,), np.float32),
     "tier": ("settle", (), np.int64),
     "look": ("look (with masks on)", (None,), np.float32),
+    "attributes": ("detect (by a bundle with attributes)", (None,), np.float32),
 }
 
 
@@ -119,14 +121,16 @@ class Garments:
         match_score: (N, K) float32 similarity of those products; -1 where there is none.
         tier: (N,) int64, 0 none, 1 similar, 2 exact.
         look: (N, L) float32, colours, pattern and cut as `attributes.describe` counts them; zeros = not known yet.
+        attributes: (N, A) float32 0..1, how likely each word of `words` is, by the detector of a bundle that has such.
 
     Indexing with a boolean mask, a slice or integers filters all columns. Instances are not changed in place:
     `with_columns` returns a new one. Iterating gives `Garments` of one row each, for which `type_name` and
     `product` are defined too. `carried` says whether the boxes were moved on from the frame before, in place of a
-    detection; `in_shot` is the number of the shot, also of a frame without garments, and 0 before tracking.
+    detection; `in_shot` is the number of the shot, also of a frame without garments, and 0 before tracking; `words`
+    names the columns of `attributes`, None where there are none.
     """
 
-    __slots__ = ("_columns", "_products", "carried", "in_shot")
+    __slots__ = ("_columns", "_products", "carried", "in_shot", "words")
 
     def __init__(self, xyxy: NDArray, score: NDArray | None = None, **columns: NDArray | None) -> None:
         """Take the columns given and check their shapes.
@@ -141,6 +145,7 @@ class Garments:
         self._columns = {name: _check(name, value, len(xyxy)) for name, value in given.items() if value is not None}
         self._products: Callable[[int], Product | None] | None = None
         self.carried, self.in_shot = False, 0
+        self.words: DetectorWords | None = None
 
     @classmethod
     def empty(cls) -> Garments:
@@ -165,14 +170,22 @@ class Garments:
         copy.in_shot = number
         return copy
 
+    def with_words(self, words: DetectorWords) -> Garments:
+        """A copy whose column `attributes` stands for these words."""
+        copy = self._copy(self._products, self.carried)
+        copy.words = words
+        return copy
+
     def _copy(self, products: Callable[[int], Product | None] | None, carried: bool) -> Garments:
         copy = Garments.__new__(Garments)
         copy._columns, copy._products, copy.carried, copy.in_shot = self._columns, products, carried, self.in_shot
+        copy.words = self.words
         return copy
 
     def _like(self, new: Garments) -> Garments:
         """New garments with what belongs to no column."""
         new._products, new.carried, new.in_shot = self._products, self.carried, self.in_shot
+        new.words = self.words
         return new
 
     def has(self, name: str) -> bool:

@@ -190,6 +190,7 @@ def test_the_table_has_its_columns_exact_times_and_no_formulas(tmp_path: Path) -
         "pattern": "",
         "keywords": "pants",
         "outfit": "1",
+        "attributes": "",
     }
     assert rows[-1]["last_s"] == f"{48 * 1.001 / 30:.3f}"  # the end of the last frame
 

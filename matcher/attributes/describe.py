@@ -33,6 +33,7 @@ class Attributes:
         pattern: one of `pattern.PATTERNS`.
         sleeves: one of `cut.SLEEVES`; tops, dresses and outerwear only.
         length: one of `cut.LENGTHS`; dresses, skirts and pants only.
+        details: what the detector says besides, where its bundle has attributes (`detected.DetectorWords`).
     """
 
     colours: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Attributes:
     pattern: str = ""
     sleeves: str = ""
     length: str = ""
+    details: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, look: NDArray[np.float32]) -> Attributes:
@@ -52,7 +54,7 @@ class Attributes:
         return cls(tuple(COLOURS[i] for i in named), shares, **said)
 
     def look(self) -> NDArray[np.float32]:
-        """A row (LOOK,) that reads as these attributes."""
+        """A row (LOOK,) that reads as these attributes, less `details`."""
         rows = {name: np.zeros(len(names), np.float32) for name, names in PARTS.items()}
         for name, share in zip(self.colours, self.shares, strict=True):
             rows["colours"][COLOURS.index(name)] = share
@@ -96,8 +98,8 @@ def keywords(type_name: str, attributes: Attributes) -> list[str]:
         attributes: what it looks like.
     """
     length = f"{attributes.length} {type_name}".strip() if attributes.length else ""
-    words = (type_name, *attributes.colours, attributes.pattern, attributes.sleeves, length)
-    return [word for word in words if word]
+    words = (type_name, *attributes.colours, attributes.pattern, attributes.sleeves, length, *attributes.details)
+    return list(dict.fromkeys(word for word in words if word))
 
 
 def matches(words: list[str], wanted: list[str]) -> bool:

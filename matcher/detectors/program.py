@@ -34,12 +34,13 @@ class ProgramDetector:
         """Detect in one picture.
 
         Returns:
-            `boxes` (P, 4) xyxy input pixels, `scores` (P, T); and of those with an area `found`, `found_scores` and
-            `found_masks` (P, M, M) float32 0..1.
+            `boxes` (P, 4) xyxy input pixels, `scores` (P, T), `attributes` (P, A) where the program gives some; and
+            of those with an area `found`, `found_scores` and `found_masks` (P, M, M) float32 0..1.
         """
         output = self._session.run(image=image)
         boxes, scores, masks = (output[name][0] for name in ("boxes", "scores", "masks"))
         real = scores.any(1) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         boxes, scores = boxes[real], scores[real]
         found = {"found": boxes, "found_scores": scores, "found_masks": masks[real].astype(np.float32) / 255}
-        return {"boxes": boxes, "scores": scores, **found}
+        attributes = {name: output[name][0][real] for name in ("attributes",) if name in output}
+        return {"boxes": boxes, "scores": scores, **attributes, **found}

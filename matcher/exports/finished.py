@@ -84,6 +84,7 @@ def sighting_record(sighting: Sighting, facts: ReportFacts) -> dict[str, Any]:
         "outfits": list(sighting.outfits),
         "colours": list(look.colours),
         "pattern": look.pattern,
+        "attributes": list(look.details),
         "keywords": keywords(sighting.type, look),
     }
 

@@ -49,7 +49,7 @@ def _detections(run: Finished) -> Iterator[dict[str, Any]]:
                 **{"x0": x0, "y0": y0, "x1": x1, "y1": y1},
                 "product_id": best["id"],
                 "product_score": best["score"],
-                "colours": garment.get("colours", []),
+                **{name: garment.get(name, []) for name in ("colours", "attributes")},
             }
 
 
@@ -76,14 +76,15 @@ def _sighting_schema(pa: ModuleType) -> Any:
     order = {**dict.fromkeys(texts, pa.string()), **dict.fromkeys(numbers, pa.float64())}
     order |= {"best_frame": pa.int64(), "shot": pa.int64()}
     order |= dict.fromkeys(("tracks", "outfits"), pa.list_(pa.int64()))
-    return pa.schema({**order, **dict.fromkeys(("colours", "keywords"), pa.list_(pa.string()))})
+    return pa.schema({**order, **dict.fromkeys(("colours", "attributes", "keywords"), pa.list_(pa.string()))})
 
 
 def _detection_schema(pa: ModuleType) -> Any:
     order = {"frame": pa.int64(), "pts": pa.int64(), "time_s": pa.float64(), "shot": pa.int64(), "detected": pa.bool_()}
     order |= {"track": pa.int64(), "type": pa.string(), "tier": pa.string(), "product_id": pa.string()}
     order |= dict.fromkeys(("score", "type_score", "product_score", "x0", "y0", "x1", "y1"), pa.float32())
-    return pa.schema({**order, "colours": pa.list_(pa.string()), "pattern": pa.string()})
+    texts = dict.fromkeys(("colours", "attributes"), pa.list_(pa.string()))
+    return pa.schema({**order, "pattern": pa.string(), **texts})
 
 
 def check_pyarrow() -> ModuleType:

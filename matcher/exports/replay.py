@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from matcher.attributes.describe import Attributes
+from matcher.attributes.detected import DetectorWords
 from matcher.errors import InputError
 from matcher.exports.finished import read_lines
 from matcher.taxonomy import TYPE_IDS, TYPES
@@ -106,9 +107,13 @@ class Recording:
             columns["quality"] = [row["quality"] for row in rows]
         if all("colours" in row for row in rows):
             columns["look"] = [_look(row) for row in rows]
+        words = _words(rows)
+        if words is not None:
+            columns["attributes"] = [_chances(row, words) for row in rows]
         boxes = np.array([[np.nan if v is None else v for v in row["box"]] for row in rows], np.float32)
         garments = Garments(boxes, np.array([row["score"] or 0 for row in rows], np.float32), **columns)
         garments = garments.with_products(self.product).of_shot(line.get("shot", 0))
+        garments = garments.with_words(words) if words is not None else garments
         return garments if line.get("detected", True) else garments.as_carried()
 
     def _row(self, products: list[dict[str, Any]]) -> int:
@@ -145,6 +150,19 @@ def _one_type(name: str | None, score: float | None) -> list[float]:
     if name is not None:
         probs[TYPE_IDS[name]] = score or 0.0
     return probs
+
+
+def _words(rows: list[dict[str, Any]]) -> DetectorWords | None:
+    """The attributes that these garments have; None where the run knew none."""
+    if not all("attributes" in row for row in rows):
+        return None
+    return DetectorWords(tuple(dict.fromkeys(str(name) for row in rows for name in row["attributes"])))
+
+
+def _chances(row: dict[str, Any], words: DetectorWords) -> list[float]:
+    """Chances that read as the attributes of the row, in their order."""
+    place = {name: i for i, name in enumerate(row["attributes"])}
+    return [1 - place[name] / 1000 if name in place else 0.0 for name in words.names]
 
 
 def _look(row: dict[str, Any]) -> np.ndarray:

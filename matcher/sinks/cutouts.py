@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.attributes.describe import Attributes, keywords
+from matcher.attributes.describe import keywords
+from matcher.attributes.of_garment import attributes_of
 from matcher.boxes import clip, crop_square, mask_on_crop, square
 from matcher.files import write_whole
 from matcher.outline import refine
@@ -76,11 +77,6 @@ def cut_out(image: NDArray[np.uint8], garment: Garments, found: Square | None = 
     alpha = np.clip((mask - 0.35) / 0.3, 0, 1)  # a soft edge of a few pixels
     colour = np.where(alpha[..., None] > 0, image[y0:y1, x0:x1], 0)
     return np.dstack([colour, np.round(255 * alpha).astype(np.uint8)])
-
-
-def attributes_of(garment: Garments) -> Attributes:
-    """What a garment of length 1 looks like; nothing is known where the pipeline does not look."""
-    return Attributes.of(garment.look[0]) if garment.has("look") else Attributes()
 
 
 def words_of(garment: Garments) -> list[str]:

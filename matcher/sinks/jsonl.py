@@ -7,7 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from matcher.attributes.describe import Attributes, keywords
+from matcher.attributes.describe import keywords
+from matcher.attributes.of_garment import attributes_of, is_described
 from matcher.errors import InputError
 from matcher.files import PartFile
 from matcher.sinks.base import Closing, Products
@@ -24,7 +25,7 @@ class JsonlSink(Closing):
     exact, similar or none, `products` [{"id", "score"}] best first: the first one is what the tier speaks of, and with
     tier none they are mere candidates. Columns whose stage has not run are null, empty or left out. With attributes on
     there are also "colours" (names, the most of it first), their "shares" of the garment, "pattern", "sleeves" and
-    "length" where they can be told, and "keywords".
+    "length" where they can be told, and "keywords"; and "attributes", the likeliest first, where the bundle has some.
     """
 
     def __init__(self, path: str | Path, products: Products | None = None) -> None:
@@ -83,15 +84,17 @@ def garment_record(garment: Garments, products: Products | None = None) -> dict[
         "products": _matches(garment, products),
     }
     seen = {"quality": _number(garment.quality[0], 4)} if garment.has("quality") else {}
-    return {**record, **seen, **(look_record(garment) if garment.has("look") else {})}
+    return {**record, **seen, **(look_record(garment) if is_described(garment) else {})}
 
 
 def look_record(garment: Garments) -> dict[str, Any]:
-    """What a garment, a `Garments` of length 1 with the column `look`, looks like: names only where they are known."""
-    found = Attributes.of(garment.look[0])
+    """What a garment, a `Garments` of length 1 that was looked at, looks like: names only where they are known."""
+    found = attributes_of(garment)
     named = {name: getattr(found, name) for name in ("pattern", "sleeves", "length") if getattr(found, name)}
+    seen = {"colours": list(found.colours), "shares": list(found.shares)} if garment.has("look") else {}
+    details = {"attributes": list(found.details)} if garment.words is not None else {}
     words = keywords(garment.type_name if garment.has("type_probs") else "", found)
-    return {"colours": list(found.colours), "shares": list(found.shares), **named, "keywords": words}
+    return {**seen, **named, **details, "keywords": words}
 
 
 def _matches(garment: Garments, products: Products | None) -> list[dict[str, Any]]:

@@ -103,6 +103,7 @@ def _product(group: list[Sighting], facts: ReportFacts, shown: list[tuple[int, s
         "colours": list(look.colours),
         "swatches": [f"rgb({r},{g},{b})" for b, g, r in look.swatches],
         "pattern": look.pattern,
+        "details": list(look.details),
         "keywords": keywords(group[0].type, look),
         "marks": [mark(s, facts) for s in group],
         "rows": [_row(s, facts) for s in group[:MAX_ROWS]],

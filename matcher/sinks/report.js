@@ -98,9 +98,10 @@ const list = new RowList($("list"), ROW, row);
 // What the filters let through, as items of the view that is chosen.
 function chosen() {
   const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const [tier, type, colour, pattern] = ["tier", "type", "colour", "pattern"].map((id) => $(id).value);
+  const [tier, type, colour, pattern, detail] = ["tier", "type", "colour", "pattern", "detail"].map((id) => $(id).value);
   return data.products.filter((p) => (!tier || p.tier === tier) && (!type || p.type === type)
     && (!colour || p.colours.includes(colour)) && (!pattern || p.pattern === pattern)
+    && (!detail || p.details.includes(detail))
     && words.every((word) => p.search.includes(word)));
 }
 
@@ -243,7 +244,9 @@ function start() {
   fill("type", known((p) => p.type));
   fill("colour", known((p) => p.colours));
   fill("pattern", known((p) => p.pattern));
-  for (const id of ["tier", "type", "colour", "pattern", "sort"]) $(id).addEventListener("change", refresh);
+  fill("detail", known((p) => p.details));
+  $("detail").hidden = $("detail").options.length < 2; // few bundles know attributes
+  for (const id of ["tier", "type", "colour", "pattern", "detail", "sort"]) $(id).addEventListener("change", refresh);
   $("search").addEventListener("input", refresh);
   for (const tab of document.querySelectorAll("button[data-view]")) tab.addEventListener("click", () => view(tab.dataset.view));
   for (const [id, factor] of [["in", 0.5], ["out", 2], ["all", UNITS]]) $(`zoom-${id}`).addEventListener("click", () => zoom(factor));

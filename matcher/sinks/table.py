@@ -34,6 +34,7 @@ COLUMNS = (
     "pattern",
     "keywords",
     "outfit",
+    "attributes",
 )
 
 
@@ -44,7 +45,8 @@ def write_sightings(path: str | Path, sightings: Iterable[Sighting], timecode: T
     frames.jsonl; timecodes count from the video's start timecode. Several tracks are separated by spaces. Texts that
     a spreadsheet would take for formulas get an apostrophe in front; links other than http(s) are left out.
     `disclosure` is the label that must stand where the link is shown. `colours`, `pattern` and `keywords` say what the
-    garment looks like; `outfit` numbers what was worn together.
+    garment looks like; `outfit` numbers what was worn together; `attributes` are what the detector says of it, where
+    the bundle has such.
 
     Raises:
         InputError: the file cannot be written.
@@ -80,4 +82,5 @@ def _row(sighting: Sighting, timecode: Timecode) -> list[str | int]:
         sighting.attributes.pattern,
         ", ".join(keywords(sighting.type, sighting.attributes)),
         " ".join(map(str, sighting.outfits)),
+        safe_cell(", ".join(sighting.attributes.details)),
     ]

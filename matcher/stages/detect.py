@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.attributes.detected import DetectorWords
 from matcher.boxes import clip, fit, nms
 from matcher.bundle import Bundle
 from matcher.config import DetectConfig
+from matcher.errors import BundleError
 from matcher.stages.models import Runtime, image_of
 from matcher.stages.same_garment import SLOT_OF_TYPE, resolve, resolve_by_masks, rivals
 from matcher.taxonomy import TYPES
@@ -28,6 +30,7 @@ class Proposals:
         pyramid: feature maps by name (or what else the network made), which the mask head reads.
         scale: (x, y) pixels of the input per pixel of the picture.
         size: (width, height) of the picture.
+        attributes: (P, A) 0..1 chances of the bundle's attributes; None where it has none.
     """
 
     boxes: NDArray[np.float32]
@@ -35,16 +38,29 @@ class Proposals:
     pyramid: dict[str, NDArray[np.float32]]
     scale: tuple[float, float]
     size: tuple[int, int]
+    attributes: NDArray[np.float32] | None = None
 
 
 class Detector:
     """Finds garments in one picture. Holds no state between pictures; safe to call from several threads."""
 
-    def __init__(self, bundle: Bundle, config: DetectConfig | None = None, runtime: Runtime | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        config: DetectConfig | None = None,
+        runtime: Runtime | None = None,
+        attributes: bool = True,
+    ) -> None:
         """Load the detector and, unless the settings turn masks off, its mask head.
 
+        Args:
+            bundle: the weights.
+            config: settings; the defaults when None.
+            runtime: how models run; the default when None.
+            attributes: whether to give out what a bundle's detector says of a garment's attributes.
+
         Raises:
-            BundleError: the bundle has no detector, or a file cannot be loaded.
+            BundleError: the bundle has no detector, its card says nonsense, or a file cannot be loaded.
             BackendError: the backend or the device is not installed.
         """
         self.config = config or DetectConfig()
@@ -61,6 +77,8 @@ class Detector:
         self.start_score = _first(self.config.score_threshold, card.get("start_score"), self.threshold)
         self._nms_iou = _first(self.config.nms_iou, card.get("nms_iou"), 0.5)
         self._mask_size = card.get("mask_size", 28)
+        self.words = DetectorWords.of_card(card) if attributes else None
+        self._folder = bundle.folder
         self._session = runtime.load(bundle, "detector")
         self._masks = runtime.load(bundle, "detector", "mask_file") if self.config.masks else None
 
@@ -72,19 +90,25 @@ class Detector:
             threshold: least score; the configured one when None.
 
         Returns:
-            Columns xyxy, score (probability of the best type), type_probs (rows sum to 1), and mask unless masks
-            are off; best first.
+            Columns xyxy, score (probability of the best type), type_probs (rows sum to 1), mask unless masks are
+            off, and attributes where the bundle has some; best first.
         """
         image = image_of(frame)
         found = self.propose(image)
         return self.add_masks(found, self.select(found, threshold))
 
     def propose(self, image: NDArray[np.uint8]) -> Proposals:
-        """Run the network on a picture (H, W, 3) uint8 BGR."""
+        """Run the network on a picture (H, W, 3) uint8 BGR.
+
+        Raises:
+            BundleError: its attributes are not those that the card names.
+        """
         canvas, scale = self._fitted(image)
         output = self._session.run(image=canvas[None])
-        boxes, scores = output.pop("boxes"), output.pop("scores")
-        return Proposals(boxes, scores, output, scale, (image.shape[1], image.shape[0]))
+        boxes, scores, attributes = output.pop("boxes"), output.pop("scores"), output.pop("attributes", None)
+        if self.words is not None and (attributes is None or attributes.shape[1] != len(self.words.names)):
+            raise BundleError(f"the detector of {self._folder} has not the attributes of its card; export it again")
+        return Proposals(boxes, scores, output, scale, (image.shape[1], image.shape[0]), attributes)
 
     def warm_up(self, image: NDArray[np.uint8]) -> None:
         """Run on a picture (H, W, 3) uint8 BGR of the size of those to come, so that the first is as quick as any."""
@@ -99,7 +123,10 @@ class Detector:
         rows, types = rows[keep], types[keep]
         scores = found.scores[rows]
         probs = scores / np.maximum(scores.sum(1, keepdims=True), 1e-9)
-        return self._apart(found, Garments(self._in_source(found, rows), found.scores[rows, types], type_probs=probs))
+        garments = Garments(self._in_source(found, rows), found.scores[rows, types], type_probs=probs)
+        if self.words is not None:
+            garments = garments.with_columns(attributes=found.attributes[rows]).with_words(self.words)
+        return self._apart(found, garments)
 
     def add_masks(self, found: Proposals, garments: Garments, chosen: NDArray[np.bool_] | None = None) -> Garments:
         """Fill mask (N, M, M), unless masks are off.

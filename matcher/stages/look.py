@@ -1,4 +1,4 @@
-"""Looks: the colours, the pattern and the cut of each garment, averaged over its track."""
+"""Looks: the colours, the pattern, the cut and the detector's attributes of each garment, averaged over its track."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.attributes.describe import LOOK, Attributes, keywords, matches, measure
+from matcher.attributes.describe import LOOK, keywords, matches, measure
+from matcher.attributes.of_garment import attributes_of, is_described
 from matcher.boxes import crop_square, mask_on_crop
 from matcher.errors import ConfigError
 from matcher.stages.models import image_of
@@ -21,46 +22,59 @@ VIEWS = 6  # of a track that are measured; more change the words hardly ever
 class Seen:
     """What was measured of one track."""
 
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self.total = np.zeros(LOOK, np.float32)
+    def __init__(self, numbers: int = LOOK) -> None:
+        """Nothing yet; a view will have so many numbers."""
+        self.total = np.zeros(numbers, np.float32)
         self.weight = 0.0
         self.views = 0
 
     def add(self, look: NDArray[np.float32], quality: float) -> None:
-        """Take one view (LOOK,)."""
+        """Take one view (numbers,)."""
         self.total += look * max(quality, 1e-3)
         self.weight += max(quality, 1e-3)
         self.views += 1
 
     @property
     def mean(self) -> NDArray[np.float32]:
-        """(LOOK,) weighted by quality."""
+        """(numbers,) weighted by quality."""
         return self.total / max(self.weight, 1e-9)
 
 
 class Look(PerTrack[Seen]):
     """Measures the rows that are due, a few times for each track, and writes each track's mean to all its rows."""
 
-    def __init__(self, expire_s: float = 5.0) -> None:
-        """Forget a track that is not seen for `expire_s` seconds."""
-        super().__init__(Seen, expire_s)
+    def __init__(self, expire_s: float = 5.0, attributes: int = 0) -> None:
+        """Forget a track that is not seen for `expire_s` seconds; the detector has so many attributes."""
+        super().__init__(lambda: Seen(LOOK + attributes), expire_s)
+        self._numbers = LOOK + attributes
 
     def __call__(self, frame: Frame, garments: Garments) -> Garments:
-        """Fill `look`.
+        """Fill `look` where there are masks, and smooth `attributes` where there are such.
 
         Args:
             frame: the picture and its time.
-            garments: needs track_id, quality, due, type_probs and, for the rows that are due, mask.
+            garments: needs track_id, quality, due and type_probs; mask and attributes as there are, those of the rows
+                that are due.
         """
-        look = np.zeros((len(garments), LOOK), np.float32)
+        means = np.zeros((len(garments), self._numbers), np.float32)
         for row, number in enumerate(garments.track_id):
             seen = self._of(int(number), frame.time)
             if garments.due[row] and seen.views < VIEWS:
-                seen.add(look_of(frame.image, garments[row]), float(garments.quality[row]))
-            look[row] = seen.mean
+                seen.add(self._view(frame, garments[row]), float(garments.quality[row]))
+            means[row] = seen.mean
         self._expire(frame.time)
-        return garments.with_columns(look=look)
+        columns = {"look": means[:, :LOOK]} if garments.has("mask") else {}
+        if self._numbers > LOOK and garments.has("attributes"):
+            columns["attributes"] = means[:, LOOK:]
+        return garments.with_columns(**columns)
+
+    def _view(self, frame: Frame, garment: Garments) -> NDArray[np.float32]:
+        view = np.zeros(self._numbers, np.float32)
+        if garment.has("mask"):
+            view[:LOOK] = look_of(frame.image, garment)
+        if self._numbers > LOOK:
+            view[LOOK:] = garment.attributes[0]
+        return view
 
 
 def look_of(image: NDArray[np.uint8], garment: Garments) -> NDArray[np.float32]:
@@ -78,8 +92,7 @@ def with_looks(frame: Frame | NDArray[np.uint8], garments: Garments) -> Garments
 
 def keywords_of(garment: Garments) -> list[str]:
     """The keywords of a `Garments` of length 1; none where its look was not measured."""
-    known = garment.has("look")
-    return keywords(garment.type_name, Attributes.of(garment.look[0])) if known else []
+    return keywords(garment.type_name, attributes_of(garment)) if is_described(garment) else []
 
 
 def having(garments: Garments, wanted: Sequence[str]) -> Garments:
@@ -90,6 +103,6 @@ def having(garments: Garments, wanted: Sequence[str]) -> Garments:
     """
     if not wanted:
         return garments
-    if len(garments) and not garments.has("look"):
+    if len(garments) and not is_described(garments):
         raise ConfigError("keywords need attributes and masks; leave --no-masks away, or set attributes = true")
     return garments[np.array([matches(keywords_of(one), list(wanted)) for one in garments], bool)]

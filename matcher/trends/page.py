@@ -23,6 +23,7 @@ HEADINGS = {
     "colour": "Colours",
     "pattern": "Patterns",
     "cut": "Sleeves and lengths",
+    "attribute": "Attributes",
     "product": "Products",
 }
 OVER = {"period": "by date", "part": "from the films' beginning to their end, in tenths", "title": "by title"}

@@ -28,6 +28,7 @@ class Seen:
         cuts: words for sleeves and length, such as "long sleeves" and "short pants".
         seconds: of screen time.
         place: 0..1, where in the film its middle lies.
+        attributes: what the detector said of it, where its bundle has attributes.
     """
 
     product: str
@@ -37,6 +38,7 @@ class Seen:
     cuts: tuple[str, ...]
     seconds: float
     place: float
+    attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,15 @@ def _title(folder: Path, dates: dict[str, str]) -> Title:
 
 def _seen(row: dict[str, str], start: float, length: float) -> Seen:
     middle = (float(row["first_s"]) + float(row["last_s"])) / 2
-    colours = tuple(word.strip() for word in row["colours"].split(",") if word.strip())
-    cuts = tuple(word.strip() for word in row["keywords"].split(",") if _is_cut(word.strip()))
+    colours, attributes = _words(row["colours"]), _words(row.get("attributes") or "")
+    cuts = tuple(word for word in _words(row["keywords"]) if _is_cut(word) and word not in attributes)
     name = row["title"] or row["product_id"]
     place = min(max((middle - start) / length, 0.0), 1.0)
-    return Seen(name, row["type"], colours, row["pattern"], cuts, float(row["screen_time_s"]), place)
+    return Seen(name, row["type"], colours, row["pattern"], cuts, float(row["screen_time_s"]), place, attributes)
+
+
+def _words(cell: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in cell.split(",") if word.strip())
 
 
 def _is_cut(word: str) -> bool:

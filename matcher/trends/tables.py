@@ -15,7 +15,7 @@ from matcher.files import write_whole
 from matcher.sinks.safe import safe_cell
 from matcher.trends.runs import Seen, Title
 
-KINDS = ("type", "colour", "pattern", "cut", "product")
+KINDS = ("type", "colour", "pattern", "cut", "attribute", "product")
 PARTS = 10  # of a film
 COLUMNS = ("kind", "name", "over", "at", "screen_time_s", "share", "appearances", "titles")
 
@@ -94,7 +94,7 @@ def _of_group(over: str, at: str, group: list[tuple[str, Seen]]) -> Iterator[Cou
 
 
 def _names(kind: str, seen: Seen) -> tuple[str, ...]:
-    several = {"colour": seen.colours, "cut": seen.cuts}
+    several = {"colour": seen.colours, "cut": seen.cuts, "attribute": seen.attributes}
     return several[kind] if kind in several else tuple(name for name in (getattr(seen, kind),) if name)
 
 

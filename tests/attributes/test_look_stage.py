@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from matcher.attributes.describe import LOOK, Attributes
+from matcher.attributes.detected import DetectorWords
+from matcher.attributes.of_garment import attributes_of
 from matcher.attributes.palette import SHOWN
 from matcher.bundle import Bundle
 from matcher.config import DetectConfig, PipelineConfig
 from matcher.errors import StageError
 from matcher.pipeline import Pipeline
 from matcher.sinks.jsonl import frame_record
-from matcher.stages.look import VIEWS, Look
+from matcher.stages.look import VIEWS, Look, having, keywords_of
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import Frame, Garments
 from tests.toy_bundle import paint
@@ -51,6 +53,29 @@ def test_better_views_count_more() -> None:
     found = stage(frame(1, "blue"), garments(True, quality=0.1))
     assert colours(found) == ("red",)
     assert found.look.shape == (1, LOOK)
+
+
+def test_the_detector_s_attributes_are_averaged_too() -> None:
+    words, stage = DetectorWords(("v-neck", "high waist", "a-line")), Look(attributes=3)
+
+    def seen(number: int, chances: list[float], quality: float, due: bool = True) -> Garments:
+        one = garments(due, quality).with_columns(attributes=[chances]).with_words(words)
+        return stage(frame(number, "red"), one)
+
+    assert attributes_of(seen(0, [0.6, 0.9, 0.0], 0.5)).details == ("high waist", "v-neck")
+    assert attributes_of(seen(1, [0.0, 0.9, 0.0], 0.5)).details == ("high waist",)
+    later = seen(2, [1.0, 0.0, 1.0], 0.5, due=False)
+    assert attributes_of(later).details == ("high waist",) and later.attributes[0, 0] == pytest.approx(0.3)
+    assert keywords_of(later)[:2] == ["tops", "red"] and keywords_of(later)[-1] == "high waist"
+    assert having(later, ["HIGH waist"]).words == words and not len(having(later, ["v-neck"]))
+
+
+def test_without_masks_the_attributes_are_averaged_alone() -> None:
+    one = Garments([[40, 40, 160, 160]], track_id=[7], quality=[0.5], due=[True], type_probs=np.eye(1, len(TYPES)))
+    found = Look(attributes=1)(
+        frame(0, "red"), one.with_columns(attributes=[[0.8]]).with_words(DetectorWords(("bow",)))
+    )
+    assert not found.has("look") and attributes_of(found).details == ("bow",)
 
 
 def test_only_a_few_views_are_measured_and_a_lost_track_is_forgotten() -> None:

@@ -49,6 +49,7 @@ class ModelConfig:
         score_threshold, nms_iou, detections: what is kept of a picture.
         landmark_counts: landmarks of each class; empty = no landmark head. `landmark_width` channels.
         attributes: number of attributes; 0 = no attribute head.
+        attribute_names: of these, as the data set has them; bundles need them. Empty = not known.
         match: whether there is a match head; `match_width` channels, vectors of `match_dimension`.
     """
 
@@ -85,6 +86,7 @@ class ModelConfig:
     landmark_counts: tuple[int, ...] = ()
     landmark_width: int = 512
     attributes: int = 0
+    attribute_names: tuple[str, ...] = ()
     match: bool = False
     match_width: int = 256
     match_dimension: int = 256
@@ -93,7 +95,8 @@ class ModelConfig:
         """Check what would otherwise fail far from here.
 
         Raises:
-            ConfigError: there is no such backbone, or the landmarks are not of these classes.
+            ConfigError: there is no such backbone, the landmarks are not of these classes, or the names of attributes
+                are not as many as these.
         """
         if self.backbone not in BACKBONES:
             raise ConfigError(f"no backbone is called {self.backbone!r}; choose one of {', '.join(BACKBONES)}")
@@ -102,6 +105,9 @@ class ModelConfig:
                 f"landmark_counts is for {len(self.landmark_counts)} classes, there are {len(self.names)}; landmarks"
                 ' need the data set\'s own categories: set data.labels = "categories"'
             )
+
+        if self.attribute_names and len(self.attribute_names) != self.attributes:
+            raise ConfigError(f"attribute_names has {len(self.attribute_names)} names, attributes is {self.attributes}")
 
     @property
     def net(self) -> str:

@@ -87,7 +87,7 @@ class Examples:
     """Training pictures by number.
 
     Attributes:
-        attributes: their numbers in the data set, in the order of the truths' columns.
+        attributes: number in the data set to name, in the order of the truths' columns.
         pairs: of each product that people wear and shops show: (numbers of street pictures, numbers of shop ones).
     """
 
@@ -109,7 +109,7 @@ class Examples:
         self._data, self._landmarks = data, most_landmarks
         self._names = {name: i for i, name in enumerate(class_names(data))}
         self._index: PictureIndex = open_index(data.set, data.root, TRAIN, data.cache, data.limit)
-        self.attributes = _attribute_numbers(data) if with_attributes else []
+        self.attributes = _attributes(data) if with_attributes else {}
         self._rows = [
             i
             for i, found in enumerate(self._index.garments)
@@ -194,12 +194,12 @@ class Examples:
         return points
 
 
-def _attribute_numbers(data: ExamplesConfig) -> list[int]:
+def _attributes(data: ExamplesConfig) -> dict[int, str]:
     found = open_set(data.set, data.root)
     next(found.pictures(TRAIN, Report()), None)  # a set knows its attributes once it reads its labels
     if not found.attributes:
         raise ConfigError(f"{data.set} in {data.root} has no attributes; leave attributes out of the recipe")
-    return sorted(found.attributes)
+    return dict(sorted(found.attributes.items()))
 
 
 def _product(instance: Instance) -> int:

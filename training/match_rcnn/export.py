@@ -18,6 +18,7 @@ from torchvision.ops import nms
 from matcher.errors import ConfigError
 from matcher.taxonomy import TYPES
 from training.card_sections import detector_section
+from training.match_rcnn.attributes import ATTRIBUTES, Attributes, attributes_section
 from training.match_rcnn.coder import BOX_WEIGHTS, PROPOSAL_WEIGHTS, clip, decode
 from training.match_rcnn.config import ModelConfig
 from training.match_rcnn.files import load_model
@@ -40,7 +41,7 @@ class DetectGraph(nn.Module):
     def __init__(self, model: MatchRCNN) -> None:
         """Take a model in evaluation mode whose classes are the types."""
         super().__init__()
-        self.model = model
+        self.model, self.attributes = model, Attributes.of(model)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Detect in one picture.
@@ -49,19 +50,22 @@ class DetectGraph(nn.Module):
             image: (1, H, W, 3) uint8 BGR; H and W are multiples of 32, at least 64.
 
         Returns:
-            boxes (P, 4) xyxy input pixels, scores (P, 11) probabilities of the types, and the maps p2 to p5.
+            boxes (P, 4) xyxy input pixels, scores (P, 11) probabilities of the types, the maps p2 to p5, and chances
+            (P, A) of the attributes where the model has such.
         """
         height, width = image.shape[1], image.shape[2]
         maps = self.model.backbone(self.model.backbone.normalise(image))
         proposals = self._propose(maps, height, width)
         heads = self.model.heads
         rois = torch.cat([torch.zeros_like(proposals[:, :1]), proposals], 1)
-        logits, deltas = heads.predictor(heads.vectors(maps, rois))
+        vectors = heads.vectors(maps, rois)
+        logits, deltas = heads.predictor(vectors)
         scores = logits.softmax(1)[:, :-1]
         best, label = scores.max(1)
         boxes = clip(self._refined(proposals, deltas, label), height, width)
         kept = nms(boxes, best, _SAME_BOX)[:BOXES]
-        return boxes[kept], scores[kept], *maps[: len(_LEVELS)]
+        found = boxes[kept], scores[kept], *maps[: len(_LEVELS)]
+        return found if self.attributes is None else (*found, self.attributes(vectors[kept]))
 
     def _propose(self, maps: list[Tensor], height: int, width: int) -> Tensor:
         answers = self.model.rpn(maps)
@@ -121,8 +125,10 @@ def export_model(model: MatchRCNN, out: Path, half: bool = True) -> dict[str, An
     graph, image = DetectGraph(model).eval(), torch.zeros(1, 256, 320, 3, dtype=torch.uint8)
     with torch.no_grad():
         _, _, *maps = graph(image)
+    maps, names = maps[: len(_LEVELS)], ["boxes", "scores", *_LEVELS]
+    names += [] if graph.attributes is None else [ATTRIBUTES]
     free = {"image": {1: Dim.DYNAMIC, 2: Dim.DYNAMIC}}
-    export_module(graph, [image], out / DETECTOR_FILE, (["image"], ["boxes", "scores", *_LEVELS]), free, half)
+    export_module(graph, [image], out / DETECTOR_FILE, (["image"], names), free, half)
     free = {name: {2: Dim.DYNAMIC, 3: Dim.DYNAMIC} for name in _LEVELS}
     free |= {"boxes": {0: Dim.DYNAMIC}, "labels": {0: Dim.DYNAMIC}}
     boxes = torch.tensor([[10.0, 10, 60, 60], [10, 10, 150, 150], [10, 10, 250, 250], [0, 0, 319, 255]])
@@ -154,4 +160,5 @@ def check_detector(config: ModelConfig) -> None:
 def section_of(config: ModelConfig, files: dict[str, str], more: dict[str, Any] | None = None) -> dict[str, Any]:
     """What a card says of a detector in these files; see `training.card_sections.detector_section`."""
     normalisation, masks = (config.mean, config.std), 2 * config.mask_cells
+    more = {**(more or {}), **attributes_section(config)}
     return detector_section(files, (SHORT_SIDE, MAX_SIDE), normalisation, masks, _SCORE, config.nms_iou, more)

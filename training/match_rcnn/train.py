@@ -127,7 +127,8 @@ def train(config: MatchRCNNConfig, out: Path) -> Path:
     torch.manual_seed(config.seed)
     most = max(config.model.landmark_counts, default=0)
     examples = Examples(config.data, most, config.model.match, config.attributes)
-    config = replace(config, model=replace(config.model, attributes=len(examples.attributes)))
+    names = tuple(examples.attributes.values())
+    config = replace(config, model=replace(config.model, attributes=len(names), attribute_names=names))
     model = MatchRCNN(config.model)
     if config.start and not (out / "last.pt").exists():
         left = start_model(model, Path(config.start))

@@ -22,7 +22,7 @@ from training.match_rcnn.export import check_detector, section_of
 from training.match_rcnn.files import load_model
 from training.match_rcnn.model import MatchRCNN
 from training.measure import read_figures
-from training.programs.detector import OUTPUTS, DetectProgram
+from training.programs.detector import DetectProgram
 from training.programs.write import write_program
 
 PRECISIONS: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
@@ -97,7 +97,7 @@ def _detector(model: MatchRCNN, out: Path, precision: str) -> dict[str, Any]:
     file, config = f"detector{SUFFIX}", model.config
     program = DetectProgram(model, PRECISIONS[precision])
     image = torch.zeros(_EXAMPLE, dtype=torch.uint8)
-    write_program(program, {"image": image}, {"image": (0, 1, 2)}, OUTPUTS, out / file)
+    write_program(program, {"image": image}, {"image": (0, 1, 2)}, program.outputs, out / file)
     return section_of(config, {"file": file}, {"precision": precision, "backbone": config.backbone})
 
 

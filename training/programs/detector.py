@@ -11,6 +11,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from training.match_rcnn.attributes import ATTRIBUTES, Attributes
 from training.match_rcnn.coder import BOX_WEIGHTS, PROPOSAL_WEIGHTS, clip, decode
 from training.match_rcnn.export import BOXES, CANDIDATES, MAX_SIDE, PROPOSALS
 from training.match_rcnn.model import MatchRCNN
@@ -37,10 +38,16 @@ class DetectProgram(nn.Module):
         heads, rpn, backbone = self.model.heads, self.model.rpn, self.model.backbone
         for part in (backbone.trunk, backbone.pyramid, rpn.conv, rpn.objectness, rpn.deltas):
             part.to(precision)
-        for part in (heads.box, heads.predictor, heads.mask):
+        self.attributes = Attributes.of(self.model)
+        for part in (heads.box, heads.predictor, heads.mask, *([] if self.attributes is None else [self.attributes])):
             part.to(precision)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what `forward` returns."""
+        return OUTPUTS if self.attributes is None else (*OUTPUTS, ATTRIBUTES)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Detect.
 
         Args:
@@ -48,13 +55,14 @@ class DetectProgram(nn.Module):
 
         Returns:
             boxes (N, 60, 4) float32 xyxy input pixels, best first; scores (N, 60, T) float32 probabilities of the
-            types, all 0 in rows that hold nothing; masks (N, 60, M, M) uint8, 255 = surely the garment.
+            types, all 0 in rows that hold nothing; masks (N, 60, M, M) uint8, 255 = surely the garment; and chances
+            (N, 60, A) float32 of the attributes where the model has such.
         """
         height, width = image.shape[1], image.shape[2]
         maps = self._maps(image)
         proposals, real = self._propose(maps, height, width)
-        boxes, scores = self._classify(maps, proposals, real, height, width)
-        return boxes, scores, self._masks(maps, boxes, scores)
+        boxes, scores, *attributes = self._classify(maps, proposals, real, height, width)
+        return boxes, scores, self._masks(maps, boxes, scores), *attributes
 
     def _maps(self, image: Tensor) -> list[Tensor]:
         backbone = self.model.backbone
@@ -78,10 +86,11 @@ class DetectProgram(nn.Module):
 
     def _classify(
         self, maps: list[Tensor], proposals: Tensor, real: Tensor, height: int, width: int
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
+        """Boxes (N, 60, 4), their scores (N, 60, T), and chances of their attributes (N, 60, A) if there are such."""
         heads = self.model.heads
-        pooled = self._pooled(maps, proposals, self.model.config.box_cells)
-        logits, deltas = heads.predictor(heads.box(pooled))
+        vectors = heads.box(self._pooled(maps, proposals, self.model.config.box_cells))
+        logits, deltas = heads.predictor(vectors)
         scores = (logits.float().softmax(1)[:, :-1]).unflatten(0, (-1, PROPOSALS))
         scores = scores * real[..., None]
         best, label = scores.max(2)
@@ -92,7 +101,11 @@ class DetectProgram(nn.Module):
         _, order = best.topk(PROPOSALS, 1)
         boxes, scores = take(boxes, order), take(scores, order)
         kept, kept_real = first(survivors(boxes, _SAME_BOX), BOXES)
-        return take(boxes, kept), take(scores, kept) * kept_real[..., None]
+        found = take(boxes, kept), take(scores, kept) * kept_real[..., None]
+        if self.attributes is None:
+            return found
+        vectors = take(take(vectors.unflatten(0, (-1, PROPOSALS)), order), kept)
+        return *found, self.attributes(vectors)
 
     def _masks(self, maps: list[Tensor], boxes: Tensor, scores: Tensor) -> Tensor:
         heads, config = self.model.heads, self.model.config

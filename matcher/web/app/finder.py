@@ -17,11 +17,12 @@ from fastapi import HTTPException
 from numpy.typing import NDArray
 
 from matcher.attributes.describe import Attributes
+from matcher.attributes.of_garment import attributes_of
 from matcher.catalog.filters import Filters
 from matcher.people import people
 from matcher.pipeline import Pipeline
 from matcher.runtime.onnx_session import usable_cores
-from matcher.sinks.cutouts import Square, attributes_of, in_square, words_of
+from matcher.sinks.cutouts import Square, in_square, words_of
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import Garments, Product
 from matcher.video.image import read_image
@@ -121,7 +122,7 @@ class Finder:
         one = look.garments[number]
         return self._search(one.embedding, one.type_probs, count, filters) if one.has("embedding") else []
 
-    def like(self, product_id: str, count: int) -> list[tuple[Product, float]]:
+    def like(self, product_id: str, count: int, filters: Filters | None = None) -> list[tuple[Product, float]]:
         """Products like one of the catalogue, itself left out.
 
         Raises:
@@ -132,7 +133,7 @@ class Finder:
         if row is None:
             raise HTTPException(404, "the catalogue has no such product")
         vectors, probs = catalog.reconstruct(row), _only(catalog.product(row).type)
-        found = self._search(vectors[:1], probs, count + 1) if len(vectors) else []
+        found = self._search(vectors[:1], probs, count + 1, filters) if len(vectors) else []
         return [pair for pair in found if pair[0].id != product_id][:count]
 
     def in_box(
