@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 
 from tests.live.servers import make_clip
-from tests.live.test_network import film, server  # noqa: F401 - fixtures
+from tests.live.test_network import film  # noqa: F401 - a fixture
 from tests.test_cli_match import shop  # noqa: F401 - a fixture
 
 

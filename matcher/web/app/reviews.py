@@ -86,9 +86,10 @@ class Reviews:
             raise InputError(f"a verdict is one of {', '.join(VERDICTS)}")
         if (verdict == "corrected") != bool(truth):
             raise InputError("a correction names the product that it really is, other verdicts do not")
-        sql = """UPDATE review SET verdict = ?1, judged = ?2, truth = CASE ?1 WHEN 'right' THEN product
-            WHEN 'corrected' THEN ?3 ELSE '' END WHERE id = ?4 AND (product != '' OR ?1 != 'right')"""
-        return bool(self._store.change(sql, (verdict, time.time() if verdict else None, truth, number)))
+        sql = """UPDATE review SET verdict = ?, judged = ?, truth = CASE ? WHEN 'right' THEN product
+            WHEN 'corrected' THEN ? ELSE '' END WHERE id = ? AND (product != '' OR ? != 'right')"""
+        when = time.time() if verdict else None
+        return bool(self._store.change(sql, (verdict, when, verdict, truth, number, verdict)))
 
     def open(self, count: int = 50) -> list[dict]:
         """Matches that nobody has judged: first what was shown, the least sure of it, which teaches most."""
