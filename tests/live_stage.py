@@ -94,10 +94,15 @@ def serving(hub: Hub, port: int = 0) -> Iterator[Serving]:
 
 
 class Relay:
-    """A port that leads to a server, whose connections can be broken while both ends go on."""
+    """A port that leads to a server, whose connections can be broken, or fall silent, while both ends go on.
+
+    Attributes:
+        flows: whether anything passes.
+    """
 
     def __init__(self, port: int) -> None:
-        self._target, self._ends = port, set()
+        self._target, self._ends, self.flows = port, set(), threading.Event()
+        self.flows.set()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -107,6 +112,7 @@ class Relay:
 
     def __exit__(self, *_: object) -> None:
         self._listening.close()
+        self.flows.set()
         self.cut()
 
     def cut(self) -> int:
@@ -129,6 +135,7 @@ class Relay:
     def _copy(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                self.flows.wait()
                 target.sendall(data)
         for end in (source, target):
             with suppress(OSError):

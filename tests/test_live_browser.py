@@ -114,6 +114,66 @@ def test_a_link_that_breaks_for_an_instant_moves_no_card(page: Page) -> None:
         assert page.evaluate("window.changes") == 0 and len(titles(page)) == 1
 
 
+def test_a_server_that_says_nothing_confirms_no_card(page: Page) -> None:
+    """The link stands, as with a machine that is too busy or asleep: the page itself sees to it that cards go."""
+    hub = make_hub()
+    with serving(hub) as server, Actor(hub.board()) as actor, Relay(server.port) as relay:
+        hub.board().pin("w-3", True)  # such a card would stand for ever
+        page.goto(f"{relay.url}/overlay")
+        expect(page.locator(HERE)).to_have_count(2)
+        version = hub.board().journal.version
+        page.evaluate("""() => {
+            window.gone = null;
+            const began = performance.now(), link = document.documentElement.dataset;
+            const look = () => {
+                if (!document.querySelector(".card.here")) window.gone = [performance.now() - began, link.link];
+                else requestAnimationFrame(look);
+            };
+            requestAnimationFrame(look);
+        }""")
+        relay.flows.clear()
+        until(lambda: page.evaluate("window.gone"))
+        after, link = page.evaluate("window.gone")
+        assert after > 1000 and link == "up", "gone before the silent link was given up"
+        relay.flows.set()
+        expect(page.locator(HERE)).to_have_count(2)
+        assert hub.board().journal.version == version and actor.frames, "the page asked for what it had forgotten"
+
+
+def test_a_server_that_lets_nobody_in_confirms_no_card(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each new link opens and is closed at once: that it could be opened says nothing about the cards."""
+    hub = make_hub()
+    with serving(hub) as server, Actor(hub.board()), Relay(server.port) as relay:
+        page.goto(f"{relay.url}/overlay")
+        expect(page.locator(HERE)).to_have_count(1)
+        monkeypatch.setattr("matcher.web.live.feed.MOST_PAGES", 0)
+        relay.cut()
+        expect(page.locator(".card")).to_have_count(0)
+        monkeypatch.setattr("matcher.web.live.feed.MOST_PAGES", 5)
+        expect(page.locator(HERE)).to_have_count(1)
+
+
+def test_a_page_that_was_not_drawn_knows_which_cards_there_are(page: Page) -> None:
+    """As OBS does with sources that it does not show: scripts run, frames do not."""
+    page.add_init_script("""
+        window.held = false; window.waiting = null;
+        const real = window.requestAnimationFrame.bind(window);
+        window.requestAnimationFrame = (draw) => window.held ? ((window.waiting = draw), 0) : real(draw);
+    """)
+    hub = make_hub()
+    with serving(hub) as server, Actor(hub.board(), rate=1000) as actor:
+        page.goto(f"{server.url}/overlay")
+        expect(page.locator(HERE)).to_have_count(1)
+        page.evaluate("window.held = true")
+        actor.worn = [1]
+        until(lambda: [card.product.id for card in hub.board().cards()] == ["w-2"])
+        frames = actor.frames
+        until(lambda: actor.frames > frames + 2100, 60)
+        page.evaluate("() => { window.held = false; requestAnimationFrame(window.waiting); }")
+        expect(page.locator(f'{HERE}[data-id="{KEYS[1]}"]')).to_have_count(1)
+        expect(page.locator(f'.card[data-id="{KEYS[0]}"]')).to_have_count(0)
+
+
 @pytest.mark.parametrize("layout", ["follow", "lower", "side"])
 @pytest.mark.parametrize("edge", ["left", "right"])
 def test_cards_stay_inside_the_safe_area_and_apart(page: Page, layout: str, edge: str) -> None:

@@ -58,6 +58,13 @@ def told(socket: ClientConnection, kind: str) -> dict:
     return message
 
 
+def news(socket: ClientConnection) -> dict:
+    """The next message that is not only a sign of life."""
+    while (message := json.loads(socket.recv(timeout=20)))["k"] == "beat":
+        pass
+    return message
+
+
 def test_pages_and_their_policy(stage: Stage) -> None:
     for path in ("/overlay", "/overlay/settings", "/overlay?stream=second", "/overlay?demo=1"):
         answer = stage.client.get(path)
@@ -154,15 +161,34 @@ def test_a_page_that_comes_back_goes_on_where_it_was(stage: Stage) -> None:
         cards, boxes = told(socket, "cards"), told(socket, "boxes")
     known = {"epoch": cards["epoch"], "version": cards["version"], "seq": boxes["seq"]}
     with stage.feed(**known) as socket:
-        first = json.loads(socket.recv(timeout=20))
+        first = news(socket)
         assert first["k"] == "boxes" and first["seq"] > boxes["seq"], "the cards are known already"
     stage.actor.worn = [0, 1]
     until(lambda: stage.shown() == {"w-1", "w-2"})
     with stage.feed(**known) as socket:
-        again = json.loads(socket.recv(timeout=20))
+        again = news(socket)
         assert again["k"] == "cards" and again["version"] > cards["version"] and len(again["cards"]) == 2
     with stage.feed(**{**known, "epoch": "another"}) as socket:
-        assert json.loads(socket.recv(timeout=20))["k"] == "cards"
+        assert news(socket)["k"] == "cards"
+
+
+def test_a_page_that_forgot_is_told_again(stage: Stage) -> None:
+    with stage.feed() as socket:
+        first = told(socket, "cards")
+        socket.send('{"k":"again"}')
+        assert told(socket, "cards") == first
+
+
+def test_a_quiet_server_says_that_it_is_there_and_never_that_an_old_card_is_right(stage: Stage) -> None:
+    with connect(stage.server.url.replace("http", "ws") + "/live/feed/second") as socket:
+        assert [told(socket, kind)["k"] for kind in ("cards", "beat", "beat")] == ["cards", "beat", "beat"]
+    stage.board.pin("w-3", True)
+    with stage.feed() as socket:
+        told(socket, "cards")
+        stage.actor.worn = []
+        while len(cards := told(socket, "cards")["cards"]) > 1:
+            pass
+        assert [card["title"] for card in cards] == ["Tote & bag"]
 
 
 def test_feeds_are_bounded(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

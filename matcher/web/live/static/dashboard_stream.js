@@ -25,9 +25,12 @@ export class StreamPanel {
     this.nothing = element("p", { class: "quiet" }, "Nothing is on screen.");
     this.hidden = element("ul", { class: "chips", "aria-label": "hidden" });
     const overlay = element("a", { href: `/overlay?${new URLSearchParams({ stream: name })}` }, "overlay");
-    const head = element("div", { class: "bar" }, element("h2", {}, name), this.state, overlay, this.pause);
+    const restart = element("button", { type: "button", "aria-label": `restart ${name}`, onclick: () => this.restart() }, "Restart");
+    const remove = element("button", { type: "button", "aria-label": `remove ${name}`, onclick: () => this.remove() }, "Remove");
+    const head = element("div", { class: "bar" }, element("h2", {}, name), this.state, overlay, this.pause, restart, remove);
     const figures = element("dl", { class: "figures" }, ...list);
-    place.append(element("section", { class: "panel stream" }, head, this.why, figures, this.list, this.nothing, this.hidden));
+    this.section = element("section", { class: "panel stream" }, head, this.why, figures, this.list, this.nothing, this.hidden);
+    place.append(this.section);
   }
 
   show(stream) {
@@ -67,6 +70,15 @@ export class StreamPanel {
 
   order(what, id, on, words) {
     return this.change(`/api/streams/${this.name}/${what}?${new URLSearchParams({ product: id })}`, { on }, words);
+  }
+
+  restart() {
+    return this.change(`/api/streams/${this.name}/restart`, undefined, `${this.name} is started anew.`, "POST");
+  }
+
+  remove() {
+    if (!confirm(`End ${this.name} and remove it?`)) return undefined;
+    return this.change(`/api/streams/${this.name}`, undefined, `${this.name} is removed.`, "DELETE");
   }
 
   switchPause() {

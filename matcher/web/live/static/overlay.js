@@ -6,8 +6,9 @@ import { demo } from "./overlay_demo.js";
 import { pictureRect, place, safeRect } from "./overlay_layout.js";
 import { apply, read } from "./overlay_options.js";
 
-const HOLD_MS = 1500; // without a server cards stay for so long
+const HOLD_MS = 1500; // cards stay for so long after the server last said that they are right, whatever the reason
 const SETTLE_MS = 70;
+const MOST_PENDING = 2000;
 
 const query = new URLSearchParams(location.search);
 const options = read(query);
@@ -18,13 +19,20 @@ const pending = []; // messages whose time has not come
 let picture = [16, 9];
 let garments = []; // boxes of all that people wear
 let feed = null;
-let lostAt = null;
+let epoch = "";
 let drawn = performance.now();
 let mark = null;
 
 function told(message) {
+  if (message.k === "cards" && message.epoch !== epoch) {
+    epoch = message.epoch;
+    pending.length = 0; // times of another server's clock might never come
+  }
   if (message.k === "boxes" || message.k === "cards") pending.push(message);
-  if (pending.length > 2000) pending.splice(0, pending.length - 2000);
+  // Where nothing is drawn, as in a hidden page, boxes are forgotten, but never which cards there are.
+  const late = pending.splice(0, Math.max(pending.length - MOST_PENDING, 0));
+  const last = late.filter((one) => one.k === "cards").pop();
+  if (last) setCards(last);
 }
 
 // The server's time of the picture that is on screen now; NaN = the newest.
@@ -58,9 +66,11 @@ function setCards(message) {
 
 // Nobody knows what is worn: nothing is shown, and whoever answers next says all anew.
 function clear() {
-  feed.epoch = "";
+  if (!cards.size && !pending.length) return;
   pending.length = 0;
-  if (cards.size) setCards({ state: "lost", cards: [] });
+  garments = [];
+  setCards({ state: "lost", cards: [] });
+  feed.forget();
 }
 
 function setBoxes(message) {
@@ -72,7 +82,7 @@ function setBoxes(message) {
 function draw(now) {
   const time = shownTime();
   take(time);
-  if (lostAt !== null && now - lostAt > HOLD_MS) clear();
+  if (feed && performance.now() - feed.sure > HOLD_MS) clear();
   const page = { w: innerWidth, h: innerHeight };
   const rect = pictureRect(page, picture, options.fit);
   const shown = [...cards.values()];
@@ -92,7 +102,6 @@ function inPage([x, y, w, h], rect) {
 
 function linked(there) {
   document.documentElement.dataset.link = there ? "up" : "down";
-  lostAt = there ? null : (lostAt ?? performance.now());
 }
 
 apply(options, document.documentElement);

@@ -22,7 +22,7 @@ export class Card {
     this.sized = new ResizeObserver(() => this.measure());
     this.sized.observe(this.element);
     // The browser must have drawn it once for it to come gently.
-    requestAnimationFrame(() => requestAnimationFrame(() => this.element.classList.add("here")));
+    requestAnimationFrame(() => requestAnimationFrame(() => this.element.classList.toggle("here", !this.left)));
   }
 
   update(facts) {
@@ -56,6 +56,7 @@ export class Card {
   }
 
   leave() {
+    this.left = true; // it may not even have come
     this.sized.disconnect();
     this.element.classList.remove("here");
     this.dot.classList.remove("here");

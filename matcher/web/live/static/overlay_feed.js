@@ -1,6 +1,6 @@
 // The WebSocket to the server: connects again after whatever happens, goes on where it was, and knows the server's clock.
 
-const SILENT_MS = 3500; // the server says something every second
+const SILENT_MS = 3500; // the server says something of the cards every half second
 const FIRST_MS = 250;
 const MOST_MS = 5000;
 const PING_MS = 2000;
@@ -9,7 +9,8 @@ const PINGS = 10;
 export class Feed {
   // Calls `told(message)` with each message of the server, and `linked(whether)` when the link comes or breaks.
   constructor(stream, told, linked) {
-    Object.assign(this, { stream, told, linked, epoch: "", version: 0, seq: 0, wait: FIRST_MS, heard: 0, pings: [] });
+    Object.assign(this, { stream, told, linked, epoch: "", version: 0, seq: 0, wait: FIRST_MS, pings: [] });
+    this.sure = -Infinity; // when the server last said that the cards which we know are right
     setInterval(() => this.watch(), 500);
     setInterval(() => this.ping(), PING_MS);
     this.connect();
@@ -31,10 +32,11 @@ export class Feed {
     const socket = new WebSocket(`${scheme}://${location.host}/live/feed/${encodeURIComponent(this.stream)}?${query}`);
     this.socket = socket;
     this.heard = performance.now();
+    const known = this.epoch;
     socket.onopen = () => {
-      this.wait = FIRST_MS;
       this.pings = []; // another server has another clock
       this.ping();
+      if (this.epoch !== known) this.ask({ k: "again" });
       this.linked(true);
     };
     socket.onmessage = (event) => this.hear(JSON.parse(event.data));
@@ -42,12 +44,14 @@ export class Feed {
   }
 
   hear(message) {
-    this.heard = performance.now();
+    const now = performance.now();
     if (message.k === "pong") {
-      const trip = this.heard - message.c;
-      this.pings = [...this.pings, { trip, offset: message.s + trip / 2 - this.heard }].slice(-PINGS);
+      const trip = now - message.c;
+      this.pings = [...this.pings, { trip, offset: message.s + trip / 2 - now }].slice(-PINGS);
       return;
     }
+    this.heard = this.sure = now;
+    this.wait = FIRST_MS; // not before: a server that lets us in and then says nothing is not to be asked so often
     if (message.k === "cards") Object.assign(this, { epoch: message.epoch, version: message.version });
     if (message.seq) this.seq = message.seq;
     this.told(message);
@@ -71,8 +75,16 @@ export class Feed {
   }
 
   ping() {
-    if (this.socket?.readyState === WebSocket.OPEN) {
-      this.socket.send(JSON.stringify({ k: "ping", c: performance.now() }));
-    }
+    this.ask({ k: "ping", c: performance.now() });
+  }
+
+  // Know nothing of the cards any more, and have the server tell all anew.
+  forget() {
+    this.epoch = "";
+    this.ask({ k: "again" });
+  }
+
+  ask(question) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(question));
   }
 }
