@@ -52,7 +52,8 @@ def tab(browser: Any) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of three products, two outfits and two shots."""
-    red, navy = Attributes(("red",), (0.8,), "striped"), Attributes(("navy",), (0.9,), "plain")
+    red = Attributes(("red",), (0.8,), "striped", details=("v-neck", "a-line"))
+    navy = Attributes(("navy",), (0.9,), "plain", details=("v-neck",))
     seen = [
         replace(sighting(), attributes=red, outfits=(1,)),
         replace(sighting(TROUSERS, 1, 4, SIMILAR), attributes=navy, outfits=(1,)),
@@ -93,6 +94,11 @@ def test_filters(tab: Any, small: Path) -> None:
     tab.select_option("#pattern", "striped")
     assert names(tab) == [SHIRT.title]
     tab.select_option("#pattern", "")
+    tab.get_by_label("Attribute").select_option("a-line")
+    assert names(tab) == [SHIRT.title]
+    tab.select_option("#detail", "v-neck")
+    assert len(names(tab)) == 2
+    tab.select_option("#detail", "")
     tab.select_option("#tier", "similar")
     assert names(tab) == ["Navy trousers"]
     tab.select_option("#tier", "")
@@ -100,6 +106,11 @@ def test_filters(tab: Any, small: Path) -> None:
     assert names(tab) == ["Navy trousers"]
     tab.fill("#search", "nothing like it")
     assert names(tab) == [] and tab.locator("#empty").is_visible()
+
+
+def test_where_no_attribute_is_known_none_is_asked_for(tab: Any, long: Path) -> None:
+    tab.goto(long.as_uri())
+    assert tab.locator("#pattern").is_visible() and not tab.locator("#detail").is_visible()
 
 
 def test_worn_together_and_shots_and_their_filters(tab: Any, small: Path) -> None:

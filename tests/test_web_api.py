@@ -82,6 +82,8 @@ def test_the_example_client_works(app: FastAPI, tmp_path: Path, capsys: pytest.C
             look = shop.look(tmp_path / "look.png")
             shop.feedback(look, look.garments[0], "p-tops", right=True)
             assert shop.similar(look, look.garments[0], 2)
+            assert {one.product.id[0] for one in shop.similar(look, look.garments[0], in_stock=True)} == {"p"}
+            assert not shop.similar(look, look.garments[0], price_min=1, price_max=9, brands=["Sol", "Norr & Co"])
             with pytest.raises(client.ShopError, match="no such product"):
                 shop.feedback(look, look.garments[0], "none", right=True)
     assert "exact: A <b>tops</b>" in capsys.readouterr().out

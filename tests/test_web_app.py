@@ -136,6 +136,47 @@ def test_similar_products_are_ordered_and_filtered(client: httpx.Client, look: d
     assert client.get(base, params={"count": 0}).status_code == 422
 
 
+def test_similar_products_can_be_narrowed_down(client: httpx.Client, look: dict) -> None:
+    like, base = "/api/products/like", f"/api/looks/{look['id']}/garments/0/similar"
+
+    def ids(path: str = base, **params: object) -> set[str]:
+        answer = client.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        return {one["product"]["id"][0] for one in answer.json()["matches"]}
+
+    assert ids() == ids(in_stock=False) == ids(brand=["", " "]) == ids(brand=["SOL", "norr & co"]) == {"p", "q"}
+    assert ids(in_stock=True) == ids(price_min=1299, price_max=1299) == ids(price_min=5, currency="eur") == {"p"}
+    assert ids(price_min=1299.01) == ids(price_max=9e9, currency="USD") == ids(brand="Nor") == set()
+    assert ids(brand="sol", in_stock=True) == set()
+    assert ids(like, id="p-tops") == {"q"} and ids(like, id="p-tops", in_stock=True) == set()
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        ({"price_min": 2, "price_max": 1}, "above price_max"),
+        ({"price_min": -1}, "greater than or equal"),
+        ({"price_max": "nan"}, "finite"),
+        ({"price_max": "cheap"}, "valid number"),
+        ({"in_stock": "perhaps"}, "boolean"),
+        ({"brand": ["a"] * 21}, "at most 20"),
+        ({"brand": "a" * 201}, "at most 200"),
+        ({"currency": "a" * 11}, "at most 10"),
+    ],
+)
+def test_conditions_that_cannot_be_are_refused_in_words(
+    client: httpx.Client, look: dict, params: dict, says: str
+) -> None:
+    for path, more in ((f"/api/looks/{look['id']}/garments/0/similar", {}), ("/api/products/like", {"id": "p-tops"})):
+        answer = client.get(path, params={**params, **more})
+        assert answer.status_code == 422 and says in answer.json()["detail"][0]["msg"], path
+
+
+def test_what_products_can_be_narrowed_down_by(client: httpx.Client) -> None:
+    prices = {"currencies": ["EUR"], "price_min": 1299.0, "price_max": 1299.0}
+    assert client.get("/api/products/filters").json() == {"brands": ["Norr & Co", "Sol"], **prices, "in_stock": 6}
+
+
 def test_products_like_one_leave_it_out(client: httpx.Client) -> None:
     found = client.get("/api/products/like", params={"id": "p-tops"}).json()["matches"]
     assert [one["product"]["id"] for one in found] == ["q-tops"]

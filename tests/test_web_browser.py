@@ -95,6 +95,67 @@ def test_feedback_similar_products_and_saving(page: Any, client: httpx.Client) -
     page.get_by_text("7 files are in").wait_for()
 
 
+def open_tops(page: Any) -> None:
+    drop(page, "#drop", png())
+    garments(page)
+    page.locator("#garments button", has_text="tops").click()
+    page.get_by_label("Price from (EUR)").wait_for()
+
+
+def titles(page: Any, says: str) -> list[str]:
+    page.locator("#details").get_by_text(says, exact=True).wait_for()
+    return page.locator(".many h4").all_inner_texts()
+
+
+def test_similar_products_are_narrowed_down_by_price_brand_and_stock(page: Any) -> None:
+    open_tops(page)
+    ask = page.get_by_role("button", name="Similar products")
+    ask.click()
+    assert len(titles(page, "4 similar products")) == 4
+    page.get_by_label("In stock").check()
+    ask.click()
+    assert all(title.startswith("A <b>") for title in titles(page, "2 similar products"))
+    page.get_by_label("Price up to (EUR)").fill("1298.99")
+    page.keyboard.press("Enter")
+    assert titles(page, "No similar products meet these conditions.") == []
+    page.get_by_label("Price from (EUR)").fill("2000")
+    page.keyboard.press("Enter")
+    page.locator("#details").get_by_text("is above price_max").wait_for()
+    page.get_by_role("button", name="Clear conditions").click()
+    assert len(titles(page, "4 similar products")) == 4 and not page.get_by_label("In stock").is_checked()
+    page.get_by_label("Brand").fill("sol")
+    ask.click()
+    assert all(title.startswith("Other") for title in titles(page, "2 similar products"))
+    # What was chosen stays for the next garment, and holds for "more like this" too.
+    page.locator("#garments button", has_text="pants").click()
+    until(page, "document.querySelector('#details [name=brand]')?.value === 'sol'")
+    page.get_by_role("button", name="Similar products").click()
+    page.get_by_role("button", name="More like Other pants").click()
+    assert titles(page, "No products like Other pants meet these conditions.") == []
+
+
+def test_similar_products_are_narrowed_down_by_keyboard_alone(page: Any) -> None:
+    open_tops(page)
+    page.locator("#details").focus()
+    names = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        names.append(page.evaluate("document.activeElement.name || ''"))
+        if names[-1] == "brand":
+            page.keyboard.type("norr & co")
+        if names[-1] == "in_stock":
+            page.keyboard.press("Space")
+            break
+    assert [name for name in names if name] == ["price_min", "price_max", "brand", "in_stock"]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Similar products"
+    page.keyboard.press("Enter")
+    assert all(title.startswith("A <b>") for title in titles(page, "2 similar products"))
+    group = page.get_by_role("group", name="Show only")
+    assert group.get_by_role("checkbox", name="In stock").is_checked()
+    assert page.get_by_role("status").last.inner_text() == "2 similar products"
+
+
 def test_what_fails_is_said(page: Any) -> None:
     drop(page, "#drop", b"no picture", "a.png")
     page.get_by_text("not a picture that can be read").wait_for()

@@ -50,12 +50,13 @@ def write_products(folder: Path, bundle: Bundle, types: tuple[str, ...] = tuple(
             cv2.imwrite(str(folder / "feed" / f"{name}.png"), image)
             vector = embedder.embed(image, box)
             first = Product(f"p-{name}", f"A <b>{name}</b>", name, brand="Norr & Co", price=1299.0, currency="EUR")
+            first = replace(first, availability="in stock")
             link = f"https://shop.example/{name}?a=1&b=2"
             writer.add(replace(first, link=link, image=f"{name}.png"), vector)
             turned = vector + 0.15 * np.roll(vector, 1, axis=1)
             turned /= np.linalg.norm(turned)
             second = Product(f"q-{name}", f"Other {name}", name, brand="Sol", link=f"https://other.example/{name}")
-            writer.add(replace(second, image="gone.png"), turned)
+            writer.add(replace(second, image="gone.png", availability="out of stock"), turned)
         writer.commit()
     return folder / "toy.catalog"
 

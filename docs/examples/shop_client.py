@@ -6,6 +6,7 @@ python docs/examples/shop_client.py http://127.0.0.1:8080 look.jpg
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -79,10 +80,23 @@ class ShopClient:
         found = self._ask("POST", "/api/looks", content=picture.read_bytes())
         return Look(found["id"], tuple(_garment(one) for one in found["garments"]))
 
-    def similar(self, look: Look, garment: Garment, count: int = 12) -> tuple[Match, ...]:
-        """More products like a garment."""
+    def similar(
+        self,
+        look: Look,
+        garment: Garment,
+        count: int = 12,
+        *,
+        price_min: float | None = None,
+        price_max: float | None = None,
+        brands: Sequence[str] = (),
+        in_stock: bool = False,
+    ) -> tuple[Match, ...]:
+        """More products like a garment, of all or of those between two prices, of these brands, or in stock."""
+        prices = {"price_min": price_min, "price_max": price_max}
+        given = {name: value for name, value in prices.items() if value is not None}
+        params = {"count": count, "brand": list(brands), "in_stock": in_stock, **given}
         path = f"/api/looks/{look.id}/garments/{garment.number}/similar"
-        return tuple(map(_match, self._ask("GET", path, params={"count": count})["matches"]))
+        return tuple(map(_match, self._ask("GET", path, params=params)["matches"]))
 
     def feedback(self, look: Look, garment: Garment, product_id: str, right: bool) -> None:
         """Say whether a product is what is worn; needs the token."""

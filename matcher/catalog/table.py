@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.catalog.facets import Facets, read_facets
 from matcher.catalog.filters import Filters
 from matcher.catalog.settings import Settings
 from matcher.errors import CatalogError
@@ -145,6 +146,7 @@ class Table:
             raise CatalogError(f"{path} cannot be read ({error}); rebuild the catalogue") from error
         self.product = lru_cache(maxsize=4096)(self._product)
         self.allowed = lru_cache(maxsize=16)(self._allowed)
+        self.facets = lru_cache(maxsize=1)(self._facets)
 
     def __len__(self) -> int:
         """Number of products."""
@@ -204,6 +206,10 @@ class Table:
         result[rows] = True
         result.flags.writeable = False  # it is cached and shared
         return result
+
+    def _facets(self) -> Facets:
+        """What the products can be narrowed down by."""
+        return read_facets(self._query)
 
     def owners(self, type_name: str) -> NDArray[np.int32]:
         """(M,) product row of the vector at each position of a type's sub-index.

@@ -15,6 +15,7 @@ from matcher.bundle import Bundle
 from matcher.config import DetectConfig, PipelineConfig
 from matcher.errors import StageError
 from matcher.pipeline import Pipeline
+from matcher.sinks.cutouts import words_of
 from matcher.sinks.jsonl import frame_record
 from matcher.stages.look import VIEWS, Look, having, keywords_of
 from matcher.taxonomy import TYPE_IDS, TYPES
@@ -67,6 +68,7 @@ def test_the_detector_s_attributes_are_averaged_too() -> None:
     later = seen(2, [1.0, 0.0, 1.0], 0.5, due=False)
     assert attributes_of(later).details == ("high waist",) and later.attributes[0, 0] == pytest.approx(0.3)
     assert keywords_of(later)[:2] == ["tops", "red"] and keywords_of(later)[-1] == "high waist"
+    assert words_of(later) == keywords_of(later), "which the web app shows"
     assert having(later, ["HIGH waist"]).words == words and not len(having(later, ["v-neck"]))
 
 

@@ -13,12 +13,12 @@ from fastapi.concurrency import run_in_threadpool
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from matcher.catalog.filters import Filters
 from matcher.fetch.fetcher import FetchError
 from matcher.sinks.cutouts import box_crop, cut_out, write_cutouts
 from matcher.types import TIERS
 from matcher.web.app import schemas
 from matcher.web.app.finder import Look
+from matcher.web.app.narrowing import Narrowing
 from matcher.web.app.reviews import Match
 from matcher.web.app.state import Shared, State
 from matcher.web.app.views import candidates, look_out, matches_out
@@ -99,13 +99,11 @@ def similar_to_garment(
     look_id: LookId,
     number: Number,
     state: Shared,
+    filters: Narrowing,
     count: Annotated[int, Query(ge=1, le=60)] = 12,
-    price_max: Annotated[float | None, Query(ge=0, allow_inf_nan=False)] = None,
-    brand: Annotated[str | None, Query(max_length=200)] = None,
 ) -> schemas.SimilarOut:
-    """More products like a garment."""
+    """More products like a garment, of all or of those that the conditions allow."""
     look = _with(state, look_id, number)
-    filters = Filters(brands=brand, price_max=price_max)
     return schemas.SimilarOut(matches=matches_out(state.finder.similar(look, number, count, filters), state.history))
 
 

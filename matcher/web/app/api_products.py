@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -9,6 +10,7 @@ from starlette.responses import Response
 
 from matcher.types import Product
 from matcher.web.app import schemas
+from matcher.web.app.narrowing import Narrowing
 from matcher.web.app.state import Shared, State
 from matcher.web.app.views import matches_out, product_out
 from matcher.web.pictures import SIDES, etag
@@ -44,9 +46,20 @@ def product(state: Shared, id: ProductId) -> schemas.ProductOut:
 
 
 @router.get("/like", responses=_GONE)
-def products_like(state: Shared, id: ProductId, count: Annotated[int, Query(ge=1, le=60)] = 12) -> schemas.SimilarOut:
-    """Products that look like one of the catalogue."""
-    return schemas.SimilarOut(matches=matches_out(state.finder.like(id, count), state.history))
+def products_like(
+    state: Shared, id: ProductId, filters: Narrowing, count: Annotated[int, Query(ge=1, le=60)] = 12
+) -> schemas.SimilarOut:
+    """Products that look like one of the catalogue, of all or of those that the conditions allow."""
+    return schemas.SimilarOut(matches=matches_out(state.finder.like(id, count, filters), state.history))
+
+
+@router.get("/filters")
+def products_filters(state: Shared) -> schemas.FiltersOut:
+    """What similar products can be narrowed down by: the shop's brands, prices and availability."""
+    catalog = state.finder.pipeline.catalog
+    if catalog is None:
+        return schemas.FiltersOut(brands=[], currencies=[], price_min=None, price_max=None, in_stock=0)
+    return schemas.FiltersOut(**asdict(catalog.snapshot().table.facets()))
 
 
 @router.get("/search")

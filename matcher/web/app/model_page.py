@@ -30,7 +30,8 @@ def facts_of(pipeline: Pipeline) -> dict[str, Any]:
 
 def _model(name: str, section: dict[str, Any]) -> dict[str, Any]:
     figures = dict(list(_flat(section.get("measured", {})))[:_MOST])
-    settings = dict(_flat({key: value for key, value in section.items() if key in ("input", "calibration")}))
+    shown = {key: section[key] for key in ("input", "attributes", "calibration") if key in section}
+    settings = dict(_flat(shown))
     return {"name": name, "file": str(section.get("file", "")), "figures": figures, "settings": settings}
 
 

@@ -90,6 +90,16 @@ class SimilarOut(BaseModel):
     matches: list[MatchOut]
 
 
+class FiltersOut(BaseModel):
+    """What similar products can be narrowed down by."""
+
+    brands: list[str] = Field(description="The most frequent ones, by name.")
+    currencies: list[str]
+    price_min: float | None = Field(description="The least price; null where the shop gives no prices.")
+    price_max: float | None
+    in_stock: int = Field(description="How many products the shop says are in stock.")
+
+
 class FeedbackIn(BaseModel):
     """Whether a product is what is worn."""
 
@@ -161,6 +171,7 @@ class TimelineOut(BaseModel):
     length: float = Field(description="Seconds.")
     width: int
     height: int
+    sound: bool = Field(description="Whether the video to play has sound.")
     sightings: list[SightingOut]
 
 

@@ -1,5 +1,6 @@
 // What is shown of a chosen garment: itself, its words, its products, more like it, and the web where we have none.
 import { byId, element, shopLink } from "./dom.js";
+import { narrowed, query, similarForm } from "./filters.js";
 import { ask } from "./http.js";
 import { card, mayWrite, note } from "./products.js";
 
@@ -17,8 +18,8 @@ export function showGarment(place, look, garment, web) {
       return card(match, { actions, tier: place === 0 ? garment.tier : "" });
     })),
     web && garment.tier === "none" && mayWrite() ? offer(base, web, message) : null,
-    message,
     similar(base, garment, more, message),
+    message,
     more,
   );
   place.hidden = false;
@@ -85,19 +86,24 @@ function feedback(base, product, message) {
 
 function similar(base, garment, more, message) {
   if (!garment.matches.length) return null;
-  return element("button", {
-    type: "button",
-    onclick: async () => {
-      try {
-        const { matches } = await ask(`${base}/similar?count=24`);
-        more.replaceChildren(...matches.map((match) => card(match, { actions: [like(match.product, more, message)] })));
-        message.textContent = `${matches.length} similar products`;
-        if (garment.matches.length) note("search", garment.matches[0].product);
-      } catch (error) {
-        message.textContent = error.message;
-      }
-    },
-  }, "Similar products");
+  return similarForm(async () => {
+    const found = await listed(`${base}/similar?${query({ count: 24 })}`, "similar products", more, message);
+    if (found) note("search", garment.matches[0].product);
+  });
+}
+
+// Puts products into a list and says how many there are; whether that went well.
+async function listed(path, what, more, message) {
+  try {
+    const { matches } = await ask(path);
+    more.replaceChildren(...matches.map((match) => card(match, { actions: [like(match.product, more, message)] })));
+    const none = narrowed() ? `No ${what} meet these conditions.` : `No ${what}.`;
+    message.textContent = matches.length ? `${matches.length} ${what}` : none;
+    return true;
+  } catch (error) {
+    message.textContent = error.message;
+    return false;
+  }
 }
 
 function like(product, more, message) {
@@ -105,14 +111,8 @@ function like(product, more, message) {
     type: "button",
     "aria-label": `More like ${product.title}`,
     onclick: async () => {
-      try {
-        const { matches } = await ask(`/api/products/like?count=24&id=${encodeURIComponent(product.id)}`);
-        more.replaceChildren(...matches.map((match) => card(match, { actions: [like(match.product, more, message)] })));
-        message.textContent = `${matches.length} products like ${product.title}`;
-        note("search", product);
-      } catch (error) {
-        message.textContent = error.message;
-      }
+      const path = `/api/products/like?${query({ count: 24, id: product.id })}`;
+      if (await listed(path, `products like ${product.title}`, more, message)) note("search", product);
     },
   }, "More like this");
 }
