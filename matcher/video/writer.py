@@ -11,6 +11,8 @@ from typing import Any, Self
 import av
 import cv2
 import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 
 from matcher.errors import InputError, MediaError
 from matcher.files import PartFile
+from matcher.video.soundtrack import CODEC, Soundtrack
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _CODECS = ("libx264", "mpeg4")  # MPEG-4 part 2 where the build has no H.264 encoder
@@ -37,7 +40,14 @@ class VideoWriter:
     failure removes what was written.
     """
 
-    def __init__(self, path: str | Path, size: tuple[int, int], rate: Fraction, time_base: Fraction) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        size: tuple[int, int],
+        rate: Fraction,
+        time_base: Fraction,
+        sound: Soundtrack | None = None,
+    ) -> None:
         """Open the file.
 
         Args:
@@ -45,6 +55,7 @@ class VideoWriter:
             size: (width, height) of the frames; frames of another size are scaled to it.
             rate: about how many frames a second there are; guides only the encoder's bit rate.
             time_base: seconds per unit of the stamps.
+            sound: whose samples `hear` will be given; None = a video without sound.
 
         Raises:
             InputError: the ending is unknown or the folder cannot be written to.
@@ -62,6 +73,7 @@ class VideoWriter:
             raise InputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
         try:
             self._stream = add_video_stream(self._container, size, rate, time_base)
+            self._sound = _add_sound_stream(self._container, sound) if sound is not None else None
         except BaseException:
             self.close(ok=False)
             raise
@@ -86,7 +98,18 @@ class VideoWriter:
         if pts <= self._last or self._container is None:
             raise ValueError(f"{self.path}: frames must come in the order of their times, before closing")
         self._last = pts
-        for packet in self._encode(to_picture(image, self.size, pts, unit)):
+        for packet in self._encode(self._stream, to_picture(image, self.size, pts, unit)):
+            self._container.mux(packet)
+
+    def hear(self, samples: AudioFrame) -> None:
+        """Add the next samples of the sound, which begins with the first picture.
+
+        Raises:
+            ValueError: the writer was made without sound, or is closed.
+        """
+        if self._sound is None or self._container is None:
+            raise ValueError(f"{self.path}: there is no sound to add to")
+        for packet in self._encode(self._sound, samples):
             self._container.mux(packet)
 
     def close(self, ok: bool = True) -> None:
@@ -100,8 +123,9 @@ class VideoWriter:
             return
         try:
             if ok:  # the encoder still holds frames back
-                for packet in self._encode(None):
-                    container.mux(packet)
+                for stream in filter(None, (self._stream, self._sound)):
+                    for packet in self._encode(stream, None):
+                        container.mux(packet)
             container.close()
             if ok:
                 self._file.commit()
@@ -110,9 +134,9 @@ class VideoWriter:
         finally:
             self._file.discard()
 
-    def _encode(self, picture: VideoFrame | None) -> Iterator[Any]:
+    def _encode(self, stream: VideoStream | AudioStream, frame: VideoFrame | AudioFrame | None) -> Iterator[Any]:
         try:
-            yield from self._stream.encode(picture)
+            yield from stream.encode(frame)
         except av.FFmpegError as error:
             raise MediaError(f"cannot encode {self.path}: {error.strerror or error}") from error
 
@@ -155,6 +179,12 @@ def add_video_stream(
     context.time_base = stream.time_base = unit
     context.colorspace = context.color_primaries = context.color_trc = _BT709
     context.color_range = ColorRange.MPEG
+    return stream
+
+
+def _add_sound_stream(container: OutputContainer, sound: Soundtrack) -> AudioStream:
+    stream = container.add_stream(CODEC, rate=sound.rate)
+    stream.layout, stream.bit_rate = sound.layout, 128_000 if sound.layout == "stereo" else 80_000
     return stream
 
 

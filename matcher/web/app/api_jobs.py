@@ -117,7 +117,7 @@ def again(job: JobId, state: Shared) -> schemas.JobOut:
     "/jobs/{job}/video", responses={200: {"content": {"video/mp4": {}}}, 206: {}, 416: {}}, response_class=Response
 )
 def play(job: JobId, state: Shared) -> Response:
-    """The video to play, encoded anew and without sound; parts of it on request (`Range`)."""
+    """The video to play, encoded anew, its sound too; parts of it on request (`Range`)."""
     path = state.jobs.folder / _done(state, job)["id"] / PLAYED
     if not path.is_file():
         raise HTTPException(404, "this video has no frames")
@@ -128,9 +128,11 @@ def play(job: JobId, state: Shared) -> Response:
 def timeline(job: JobId, state: Shared) -> schemas.TimelineOut:
     """The products on screen, and when."""
     row, found = _done(state, job), state.jobs.timeline(job)
-    width, height = json.loads(row["facts"])["size"]
+    facts = json.loads(row["facts"])
+    width, height = facts["size"]
     sightings = [one for row in found["sightings"] if (one := _sighting(state, job, row)) is not None]
-    return schemas.TimelineOut(length=found["length"], width=width, height=height, sightings=sightings)
+    sound = bool(facts.get("sound"))  # jobs of older versions have none
+    return schemas.TimelineOut(length=found["length"], width=width, height=height, sound=sound, sightings=sightings)
 
 
 @router.get(

@@ -17,6 +17,7 @@ from matcher.sinks.base import Closing
 from matcher.sinks.pace import Pace
 from matcher.timecode import Timecode
 from matcher.types import NONE, TIERS, Frame, Garments
+from matcher.video.soundtrack import Soundtrack
 from matcher.video.source import VideoSource
 from matcher.video.writer import VideoWriter
 from matcher.web.app.reviews import Match, Reviews, surroundings
@@ -28,32 +29,54 @@ _BETTER = 1.15
 
 
 class PlayedCopy(Closing):
-    """Encodes the frames anew, without sound: what was uploaded is never served itself.
+    """Encodes frames and sound anew: what was uploaded is never served itself.
 
     Attributes:
         size: (width, height) of the copy; (0, 0) before the first frame.
+        sound: whether it has sound.
     """
 
-    def __init__(self, path: Path, rate: Fraction) -> None:
-        """Name the file and the rate of the source."""
-        self._path, self._rate = path, rate
+    def __init__(self, path: Path, rate: Fraction, heard: Path | None = None) -> None:
+        """Name the file, the rate of the source, and the file whose sound belongs to it."""
+        self._path, self._rate, self._heard = path, rate, heard
         self._writer: VideoWriter | None = None
-        self._first = 0
-        self.size = (0, 0)
+        self._track: Soundtrack | None = None
+        self._first, self._times = 0, [Fraction(0), Fraction(0)]
+        self.size, self.sound = (0, 0), False
 
     def write(self, frame: Frame, garments: Garments) -> None:
         """Add a frame; the copy begins at time zero."""
         if self._writer is None:
-            self._first = frame.pts
-            scale = min(_MOST_SIDE / max(frame.size), 1.0)
-            self.size = tuple(max(round(side * scale), 1) for side in frame.size)
-            self._writer = VideoWriter(self._path, self.size, self._rate, frame.time_base)
+            self._begin(frame)
         self._writer.write(frame.image, frame.pts - self._first)
+        self._times = [self._times[1], frame.timestamp]
+        self._hear(frame.timestamp)
 
     def close(self, ok: bool = True) -> None:
-        """Finish the file or remove it."""
-        if self._writer is not None:
+        """Finish the file or remove it; the sound ends with the last picture."""
+        if self._writer is None:
+            return
+        before, last = self._times
+        try:
+            if ok:
+                self._hear(last + (last - before if last > before > self._zero else 1 / self._rate))
+        finally:
             self._writer.close(ok)
+            if self._track is not None:
+                self._track.close()
+
+    def _begin(self, frame: Frame) -> None:
+        self._first, self._zero = frame.pts, frame.timestamp
+        self._times = [frame.timestamp, frame.timestamp]
+        scale = min(_MOST_SIDE / max(frame.size), 1.0)
+        self.size = tuple(max(round(side * scale), 1) for side in frame.size)
+        self._track = Soundtrack.open(self._heard, self._zero) if self._heard is not None else None
+        self.sound = self._track is not None
+        self._writer = VideoWriter(self._path, self.size, self._rate, frame.time_base, self._track)
+
+    def _hear(self, time: Fraction) -> None:
+        for samples in self._track.until(time) if self._track is not None else ():
+            self._writer.hear(samples)
 
 
 class TimelineSink(Closing):

@@ -180,9 +180,10 @@ class Jobs:
     def _match(self, job: dict[str, Any]) -> None:
         folder = self.folder / job["id"]
         _clear(folder)
-        with open_video(job["video"] or folder / UPLOAD) as source:
+        path = Path(job["video"] or folder / UPLOAD)
+        with open_video(path) as source:
             pipeline = self._pipeline.beside()
-            copy = PlayedCopy(folder / PLAYED, source.rate)
+            copy = PlayedCopy(folder / PLAYED, source.rate, path)
             self._reviews.forget(_source(job))
             sinks = [
                 JsonlSink(folder / FRAMES),
@@ -191,7 +192,7 @@ class Jobs:
                 ReviewSink(self._reviews, _source(job)),
             ]
             summary = run(source, sinks, pipeline, self._noting(job["id"]))
-            facts = {"size": copy.size, "source": source.size}
+            facts = {"size": copy.size, "source": source.size, "sound": copy.sound}
         self._set(job["id"], state="done", frames=summary.frames, facts=json.dumps(facts))
 
     def _noting(self, job: str) -> Callable[[Progress], None]:

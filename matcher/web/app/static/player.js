@@ -23,6 +23,7 @@ async function open() {
   const found = await ask(`/api/jobs/${facts.id}/timeline`);
   video.src = facts.video;
   byId("seek").max = found.length;
+  byId("sound").hidden = !found.sound;
   timeline(found);
   status(`${new Set(found.sightings.map((one) => one.product.id)).size} products in ${clock(found.length)}.`);
 }
@@ -110,6 +111,12 @@ function follow() {
 
 byId("play").addEventListener("click", () => (video.paused ? video.play() : video.pause()));
 byId("seek").addEventListener("input", ({ target }) => jump(Number(target.value)));
+byId("mute").addEventListener("click", () => (video.muted = !video.muted));
+byId("volume").addEventListener("input", ({ target }) => {
+  video.volume = Number(target.value);
+  video.muted = video.volume === 0;
+});
+video.addEventListener("volumechange", () => byId("mute").setAttribute("aria-pressed", video.muted));
 video.addEventListener("play", () => {
   clear();
   status("");
