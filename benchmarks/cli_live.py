@@ -25,7 +25,7 @@ def faults_command(
     work: Work = None,
     results: Results = None,
 ) -> None:
-    """Break the source, the server and the catalogue: crashes, stale cards, and how soon it is shown again."""
+    """Break source, server, browser and catalogue in turn: crashes, stale cards, and how soon it is shown again."""
     from benchmarks.live_faults import live_faults
 
     with _stage(work, bundle, threads) as (clip, pipeline, folder):
@@ -45,7 +45,7 @@ def soak_command(
     results: Results = None,
 ) -> None:
     """Read from an RTMP server, match and publish there: memory, lateness and dropped frames over time."""
-    from benchmarks.live_faults import live_soak
+    from benchmarks.live_load import live_soak
 
     with _stage(work, bundle, threads) as (clip, pipeline, folder):
         result = live_soak(clip, pipeline, folder, minutes, _tell)
@@ -63,7 +63,7 @@ def live_latency_command(
     results: Results = None,
 ) -> None:
     """From a picture in the sender, by the time drawn into it, over an RTMP server to its result."""
-    from benchmarks.live_faults import live_latency
+    from benchmarks.live_load import live_latency
 
     with _stage(work, bundle, threads) as (clip, pipeline, folder):
         result = live_latency(clip, pipeline, folder, seconds)

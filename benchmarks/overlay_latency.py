@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from benchmarks.live_screen import chromium
 from benchmarks.picture_code import Coded, read_code
 from benchmarks.timing import quantiles
-from matcher.errors import BackendError
-from matcher.live.session import Channel, Session
+from matcher.live.channel import Channel
+from matcher.live.session import Session
 from matcher.live.spec import StreamSpec
 from matcher.pipeline import Pipeline
 from matcher.sinks.base import Closing, Sink
@@ -39,7 +39,7 @@ requestAnimationFrame(look);
 
 
 class _Coder(Closing):
-    """A sink that draws numbers into the frames of its source, see `matcher.live.session.SeesSource`."""
+    """A sink that draws numbers into the frames of its source, see `matcher.live.channel.SeesSource`."""
 
     def __init__(self) -> None:
         self.drawn: dict[int, float] = {}
@@ -84,7 +84,7 @@ def overlay_latency(video: Path, pipeline: Pipeline, seconds: float, query: str 
 
     session = Session([StreamSpec(str(video), loop=True)], pipeline, sinks)
     with session, Serving(live_app(hub, Token("b" * 20))) as server, closing(_Counts(hub.board())) as counts:
-        with _chromium() as browser:
+        with chromium() as browser:
             page = browser.new_page(viewport={"width": 1280, "height": 720})
             page.add_init_script(_WATCH)
             page.goto(f"{server.url}/overlay?timecode&{query}")
@@ -129,19 +129,3 @@ class _Counts:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-@contextmanager
-def _chromium() -> Any:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise BackendError("the browser is driven by Playwright; install it: pip install 'asworn[dev]'") from error
-    program = shutil.which("chromium")
-    if program is None:
-        raise BackendError("Chromium is not installed; with Debian: apt-get install chromium")
-    with (
-        sync_playwright() as tool,
-        closing(tool.chromium.launch(executable_path=program, args=["--no-sandbox"])) as one,
-    ):
-        yield one
