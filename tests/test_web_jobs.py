@@ -240,4 +240,4 @@ def test_a_person_cancels_tries_again_and_deletes(client: httpx.Client, video: P
         row.get_by_role("button", name="Delete").click()
         until(page, f"document.querySelectorAll('.jobs li[data-id]').length === {before - 1}")
         drop(page, "#drop", b"nothing", "x.mp4", "video/mp4")
-        page.get_by_text("x.mp4").first.wait_for()
+        page.get_by_text("x.mp4: this is text, not a video").wait_for()

@@ -14,7 +14,7 @@ function upload(file) {
   request.upload.onprogress = ({ loaded, total }) => (bar.value = total ? loaded / total : 0);
   request.onloadend = () => {
     bar.hidden = true;
-    status(request.status === 201 ? `${file.name} is in the queue.` : said(request));
+    status(request.status === 201 ? `${file.name} is in the queue.` : `${file.name}: ${said(request)}`);
     refresh();
   };
   bar.hidden = false;
