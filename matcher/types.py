@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.attributes.detected import DetectorWords
 from matcher.errors import StageError
 from matcher.taxonomy import TYPES
+
+if TYPE_CHECKING:
+    from matcher.attributes.detected import DetectorWords
 
 NONE, SIMILAR, EXACT = 0, 1, 2  # tiers of a settled decision
 TIERS = ("none", "similar", "exact")
