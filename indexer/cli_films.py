@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -13,20 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from indexer.films.library import Film, FilmSettings, find_films
 from indexer.films.work import Outcome, match_here, match_on_cluster
 from matcher.catalog.lock import WriterLock
-from matcher.cli.options import (
-    BackendOption,
-    BudgetOption,
-    BundleOption,
-    ClassesOption,
-    ConfigOption,
-    DecodeOption,
-    DetectorOption,
-    DeviceOption,
-    ExportOption,
-    FpsTargetOption,
-    MasksOption,
-    ThreadsOption,
-)
+from matcher.cli.models import ModelOptions, with_models
+from matcher.cli.options import BudgetOption, DecodeOption, ExportOption, FpsTargetOption
 from matcher.cli.output import err, out
 from matcher.errors import InputError, MediaError
 from matcher.exports.registry import export_names
@@ -35,21 +24,15 @@ from matcher.runner import Progress as Step
 _LOCK = ".lock"
 
 
+@with_models("file.toml")
 def match_many(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of films; those in folders below too.")],
     catalog: Annotated[Path, typer.Option("--catalog", help="The shop's catalogue.")],
     target: Annotated[Path, typer.Option("--out", help="Folder for the results: one below it for each film.")],
     export: ExportOption = "",
-    config: ConfigOption = "file.toml",
-    bundle: BundleOption = None,
-    detector: DetectorOption = "",
-    classes: ClassesOption = "",
-    threads: ThreadsOption = 0,
-    masks: MasksOption = True,
+    models: ModelOptions = ModelOptions(),
     fps_target: FpsTargetOption = 0,
     budget_ms: BudgetOption = 0,
-    backend: BackendOption = "",
-    device: DeviceOption = "",
     decode: DecodeOption = "cpu",
     distributed: Annotated[bool, typer.Option("--distributed", help="Match the films on a Ray cluster.")] = False,
     address: Annotated[str, typer.Option(help="Of the Ray cluster; else RAY_ADDRESS, else one of this machine.")] = "",
@@ -61,12 +44,11 @@ def match_many(
     """
     if (address or workers) and not distributed:
         raise InputError("--address and --workers are of a cluster; add --distributed")
-    words = {"config": config, "detector": detector, "classes": classes, "backend": backend, "device": device}
-    numbers = {"masks": masks, "fps_target": fps_target, "budget_ms": budget_ms, "decode": decode}
-    threads = (threads or 1) if distributed else threads
+    threads, bundle = (models.threads or 1) if distributed else models.threads, models.bundle
     weights = str(Path(bundle).absolute()) if bundle and Path(bundle).exists() else bundle
-    where = {"catalog": str(catalog.absolute()), "bundle": weights, "threads": threads}
-    settings = FilmSettings(**where, **words, **numbers, exports=export_names(export))
+    chosen = asdict(replace(models, threads=threads, bundle=weights))
+    how = {"fps_target": fps_target, "budget_ms": budget_ms, "decode": decode, "exports": export_names(export)}
+    settings = FilmSettings(catalog=str(catalog.absolute()), **chosen, **how)
     target.mkdir(parents=True, exist_ok=True)
     lock = WriterLock(target / _LOCK)
     try:

@@ -13,19 +13,8 @@ from numpy.typing import NDArray
 from rich.markup import escape
 from rich.table import Table
 
-from matcher.cli.options import (
-    BackendOption,
-    BundleOption,
-    CatalogOption,
-    ClassesOption,
-    ConfigOption,
-    DetectorOption,
-    DeviceOption,
-    KeywordOption,
-    MasksOption,
-    ThreadsOption,
-    make_pipeline,
-)
+from matcher.cli.models import ModelOptions, with_models
+from matcher.cli.options import CatalogOption, KeywordOption
 from matcher.cli.output import out
 from matcher.errors import InputError
 from matcher.files import write_whole
@@ -38,6 +27,7 @@ from matcher.types import TIERS, Garments
 from matcher.video.image import read_image
 
 
+@with_models("file.toml")
 def image(
     picture: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture file.")],
     catalog: CatalogOption = None,
@@ -48,19 +38,11 @@ def image(
         typer.Option(help="Also write each garment, in its box and cut out, and labels.csv into this folder."),
     ] = None,
     keyword: KeywordOption = None,
-    config: ConfigOption = "file.toml",
-    bundle: BundleOption = None,
-    detector: DetectorOption = "",
-    classes: ClassesOption = "",
-    threads: ThreadsOption = 0,
-    masks: MasksOption = True,
-    backend: BackendOption = "",
-    device: DeviceOption = "",
+    models: ModelOptions = ModelOptions(),
 ) -> None:
     """Find the products worn in one picture."""
     pixels = read_image(picture)
-    how = {"detector": detector, "classes": classes, "backend": backend, "device": device}
-    pipeline = make_pipeline(catalog, config, bundle, threads, masks, **how)
+    pipeline = models.pipeline(catalog)
     garments = having(pipeline.image(pixels), keyword or ())
     if overlay is not None:
         _write_picture(overlay, draw(pixels, garments, pipeline.products))

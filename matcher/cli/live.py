@@ -25,19 +25,8 @@ from matcher.cli.live_overlay import (
     PortOption,
     SettingsOption,
 )
-from matcher.cli.options import (
-    BackendOption,
-    BundleOption,
-    CatalogOption,
-    ClassesOption,
-    ConfigOption,
-    DecodeOption,
-    DetectorOption,
-    DeviceOption,
-    MasksOption,
-    ThreadsOption,
-    make_pipeline,
-)
+from matcher.cli.models import ModelOptions, with_models
+from matcher.cli.options import CatalogOption, DecodeOption
 from matcher.cli.output import RunFolder, err, out
 from matcher.engine.live import Status
 from matcher.errors import ConfigError, MatcherError
@@ -58,6 +47,7 @@ _Sources = Annotated[
 _PublishOption = Annotated[str, typer.Option("--publish", help="Send the annotated picture on: rtmp://..., or a file.")]
 
 
+@with_models("live.toml")
 def live(
     sources: _Sources = None,
     catalog: CatalogOption = None,
@@ -74,14 +64,7 @@ def live(
     allow_private: AllowPrivateOption = False,
     loop: Annotated[bool, typer.Option("--loop", help="Play files again and again.")] = False,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")] = None,
-    config: ConfigOption = "live.toml",
-    bundle: BundleOption = None,
-    detector: DetectorOption = "",
-    classes: ClassesOption = "",
-    threads: ThreadsOption = 0,
-    masks: MasksOption = True,
-    backend: BackendOption = "",
-    device: DeviceOption = "",
+    models: ModelOptions = ModelOptions(),
     decode: DecodeOption = "cpu",
 ) -> None:
     """Match live sources until they end or Ctrl-C is pressed; all of them share one set of models.
@@ -98,8 +81,7 @@ def live(
             asked = replace(asked, allow_paths=allow_paths, allow_private=allow_private)
             overlay = stack.enter_context(closing(Overlay(asked)))
         first = catalog or next((Path(spec.catalog) for spec in specs if spec.catalog), None)
-        how = {"backend": backend, "device": device, "streams": len(specs)}
-        pipeline = make_pipeline(first, config, bundle, threads, masks, "due", True, detector, classes, **how)
+        pipeline = models.pipeline(first, "due", whole_file=True, streams=len(specs))
         folders: dict[Channel, Path] = {}
 
         def sinks(channel: Channel) -> Sequence[Sink]:

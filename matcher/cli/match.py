@@ -14,22 +14,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from matcher.cli.film import match_film
+from matcher.cli.models import ModelOptions, with_models
 from matcher.cli.options import (
-    BackendOption,
     BudgetOption,
-    BundleOption,
     CatalogOption,
-    ClassesOption,
-    ConfigOption,
     DecodeOption,
-    DetectorOption,
-    DeviceOption,
     ExportOption,
     FpsTargetOption,
-    MasksOption,
-    ThreadsOption,
     check_span,
-    make_pipeline,
     make_schedule,
     parse_time,
 )
@@ -43,24 +35,18 @@ from matcher.video.open import open_video
 from matcher.video.source import VideoSource
 
 
+@with_models("file.toml")
 def match(
     video: Annotated[str, typer.Argument(help="A video file, or its address.")],
     folder: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
     catalog: CatalogOption = None,
     overlay: Annotated[bool, typer.Option("--overlay", help="Also write the video with what was found.")] = False,
     export: ExportOption = "",
-    config: ConfigOption = "file.toml",
-    bundle: BundleOption = None,
-    detector: DetectorOption = "",
-    classes: ClassesOption = "",
-    threads: ThreadsOption = 0,
-    masks: MasksOption = True,
+    models: ModelOptions = ModelOptions(),
     fps_target: FpsTargetOption = 0,
     budget_ms: BudgetOption = 0,
     start: Annotated[str | None, typer.Option(help="Where to begin: seconds, M:SS or H:MM:SS.")] = None,
     end: Annotated[str | None, typer.Option(help="Where to stop.")] = None,
-    backend: BackendOption = "",
-    device: DeviceOption = "",
     decode: DecodeOption = "cpu",
 ) -> None:
     """Find the products worn in a video.
@@ -73,9 +59,7 @@ def match(
     check_span(*span)
     results = RunFolder(folder)
     with open_video(video, decode=decode) as source:
-        rows = "all" if overlay else "due"
-        how = {"detector": detector, "classes": classes, "backend": backend, "device": device}
-        pipeline = make_pipeline(catalog, config, bundle, threads, masks, rows, True, **how)
+        pipeline = models.pipeline(catalog, "all" if overlay else "due", whole_file=True)
         schedule = make_schedule(pipeline, fps_target, budget_ms)
         pipeline.warm_up(source.size)
         with _progress() as bar:

@@ -12,16 +12,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from matcher.cli.options import (
-    BackendOption,
-    BundleOption,
-    ClassesOption,
-    ConfigOption,
-    DetectorOption,
-    DeviceOption,
-    ThreadsOption,
-    make_pipeline,
-)
+from matcher.cli.models import ModelOptions, with_models
 from matcher.cli.output import err, out
 from matcher.errors import InputError
 from matcher.pipeline import Pipeline
@@ -34,6 +25,7 @@ from matcher.web.token import Token
 PORT = 8080
 
 
+@with_models("serve.toml", without=("masks",))
 def serve(
     catalog: Annotated[Path, typer.Option("--catalog", help="The shop's catalogue.")],
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 = one that is free.")] = PORT,
@@ -53,21 +45,14 @@ def serve(
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Fetch pictures from private addresses too.")
     ] = False,
-    config: ConfigOption = "serve.toml",
-    bundle: BundleOption = None,
-    detector: DetectorOption = "",
-    classes: ClassesOption = "",
-    threads: ThreadsOption = 0,
-    backend: BackendOption = "",
-    device: DeviceOption = "",
+    models: ModelOptions = ModelOptions(),
 ) -> None:
     """Start the web app: click to shop, videos, review. It prints a link that lets you in; Ctrl-C ends it."""
     for name, folder in (("--pictures", pictures), ("--videos", videos)):
         if folder is not None and not folder.is_dir():
             raise InputError(f"{folder} is no folder; give {name} one that is there")
     provider, token = provider_of(web_search, os.environ), Token.kept()
-    how = {"detector": detector, "classes": classes, "backend": backend, "device": device}
-    pipeline = make_pipeline(catalog, config, bundle, threads, True, "due", **how)
+    pipeline = models.pipeline(catalog, "due")
     data = data or default_data(catalog)
     options = Options(data, pictures, crops, videos, provider, tuple(allow_host or ()), allow_private)
     app = shop_app(pipeline, token, options)
