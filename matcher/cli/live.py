@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -29,11 +29,12 @@ from matcher.cli.models import ModelOptions, with_models
 from matcher.cli.options import CatalogOption, DecodeOption
 from matcher.cli.output import RunFolder, err, out
 from matcher.engine.live import Status
-from matcher.errors import ConfigError, MatcherError
+from matcher.errors import CatalogError, ConfigError, MatcherError
 from matcher.live.apart import reason_of
 from matcher.live.channel import Channel
 from matcher.live.session import Session
 from matcher.live.spec import StreamSpec, load_streams
+from matcher.pipeline import Pipeline
 from matcher.sinks.base import Sink
 from matcher.sinks.jsonl import JsonlSink
 from matcher.sinks.run_json import percentiles, pipeline_record, run_record, write_run
@@ -80,8 +81,7 @@ def live(
             asked = OverlayOptions(overlay_port, overlay_host, overlay_config, pictures, blocked, allow_host or ())
             asked = replace(asked, allow_paths=allow_paths, allow_private=allow_private)
             overlay = stack.enter_context(closing(Overlay(asked)))
-        first = catalog or next((Path(spec.catalog) for spec in specs if spec.catalog), None)
-        pipeline = models.pipeline(first, "due", whole_file=True, streams=len(specs))
+        pipeline = _pipeline(models, catalog, specs)
         folders: dict[Channel, Path] = {}
 
         def sinks(channel: Channel) -> Sequence[Sink]:
@@ -115,6 +115,16 @@ def _specs(sources: list[str], streams: Path | None, publish: str, loop: bool) -
     if publish and len(sources) != 1:
         raise ConfigError("--publish is for one source; write publish = ... for each stream in a file for --streams")
     return specs
+
+
+def _pipeline(models: ModelOptions, catalog: Path | None, specs: list[StreamSpec]) -> Pipeline:
+    """On the first catalogue that can be used: a stream whose own cannot must not keep the others from starting."""
+    named = [Path(spec.catalog) if spec.catalog else None for spec in specs]
+    places = [catalog] if catalog is not None else sorted(dict.fromkeys(named), key=lambda path: path is None)
+    for place in places[:-1]:
+        with suppress(CatalogError):
+            return models.pipeline(place, "due", whole_file=True, streams=len(specs))
+    return models.pipeline(places[-1], "due", whole_file=True, streams=len(specs))
 
 
 @contextmanager

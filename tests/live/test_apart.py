@@ -209,3 +209,22 @@ def test_the_command_goes_on_and_says_so_at_the_end(
     )
     assert (tmp_path / "run" / "1-walk" / "run.json").exists()
     assert main(["live", "nowhere.mp4", *args[:4]]) == 2, "the only one, as ever"
+
+
+def test_a_catalogue_that_cannot_be_used_is_one_streams_alone(
+    shop: Path,  # noqa: F811
+    walk: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = '[[stream]]\nsource = "{}"\nname = "{}"\ncatalog = "{}"\n'
+    streams = tmp_path / "streams.toml"
+    args = ["live", "--streams", str(streams), "--bundle", str(shop / "toy")]
+    none, good = tmp_path / "none.catalog", shop / "toy.catalog"
+    streams.write_text(table.format(walk, "shopless", none) + table.format(walk, "good", good))
+    assert main(args) == 1
+    said = capsys.readouterr().out
+    assert "shopless: 0 frames" in said and "none.catalog" in said.replace("\n", "")
+    assert int(said.split("good: ")[1].split()[0]) > 10
+    streams.write_text(table.format(walk, "shopless", none) + table.format(walk, "lost", tmp_path / "other.catalog"))
+    assert main(args) == 2, "nothing is left to go on with"
