@@ -28,9 +28,11 @@ from training.programs.bundle import Models, random_models, write_bundle
 from training.programs.detector import DetectProgram
 from training.programs.fixed import first, pool, survivors
 
+NAMES = ("v-neck", "no waistline", "high waist")
 SMALL = ModelConfig(
-    backbone="mobilenetv2_fpn", pyramid_width=24, box_width=32, mask_width=8, mask_convolutions=1, box_cells=3
-)
+    backbone="mobilenetv2_fpn", pyramid_width=24, box_width=32, mask_width=8, mask_convolutions=1, box_cells=3,
+    attributes=3, attribute_names=NAMES,
+)  # fmt: skip
 TORCH = Runtime("torch", threads=1)
 
 
@@ -41,6 +43,7 @@ def models() -> Models:
     with torch.no_grad():
         made.detector.rpn.objectness.weight *= 30
         made.detector.heads.predictor.score.weight *= 30
+        made.detector.heads.attributes.weight *= 10
     return made
 
 
@@ -98,7 +101,7 @@ def test_pooling_is_that_of_the_network(sampling: int) -> None:
 def test_a_program_finds_what_the_network_finds(models: Models, bundle: Bundle, size: tuple[int, int]) -> None:
     image = picture(1, *size)
     with torch.no_grad():
-        expected_boxes, expected_scores, *maps = DetectGraph(models.detector)(image)
+        expected_boxes, expected_scores, *maps, expected_words = DetectGraph(models.detector)(image)
         expected_masks = MaskGraph(models.detector)(*maps, expected_boxes, expected_scores.argmax(1))
     got = TORCH.load(bundle, "detector").run(image=image.numpy())
     same = iou(expected_boxes.numpy(), got["boxes"])
@@ -107,6 +110,16 @@ def test_a_program_finds_what_the_network_finds(models: Models, bundle: Bundle, 
     assert len(expected_boxes) >= 10 and right.mean() > 0.9
     differ = np.abs(got["found_masks"][rows] - expected_masks.numpy()).max((1, 2))
     assert np.median(differ[right]) < 0.01
+    assert got["attributes"].shape == (len(got["boxes"]), 2) and expected_words.std(0).min() > 1e-3
+    np.testing.assert_allclose(got["attributes"][rows][right], expected_words.numpy()[right], atol=2e-2)
+
+
+def test_a_bundle_of_programs_names_its_attributes_and_garments_have_them(bundle: Bundle) -> None:
+    assert bundle.model("detector")["attributes"]["names"] == ["v-neck", "high waist"]
+    found = Detector(bundle, DetectConfig(short_side=64, max_side=128, score_threshold=0.05), TORCH)(
+        picture(5, 128, 96)[0].numpy()
+    )
+    assert len(found) and found.attributes.shape == (len(found), 2) and found.words.names == ("v-neck", "high waist")
 
 
 def test_pictures_of_one_run_do_not_see_each_other(bundle: Bundle) -> None:
