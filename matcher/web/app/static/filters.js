@@ -16,6 +16,7 @@ export function narrowed() {
 // A form whose button asks for similar products, and one that lets go of all conditions.
 export function similarForm(search) {
   const controls = element("fieldset", { class: "filters" }, element("legend", {}, "Show only"));
+  const clearer = element("button", { type: "button", onclick: () => clear(form, search) }, "Clear conditions");
   const form = element(
     "form",
     { class: "similar", "aria-label": "Similar products", onsubmit: (event) => {
@@ -25,21 +26,20 @@ export function similarForm(search) {
     } },
     controls,
     element("div", { class: "row" },
-      element("button", { type: "submit" }, "Similar products"),
-      element("button", { type: "button", onclick: () => clear(form, search) }, "Clear conditions")),
+      element("button", { type: "submit" }, "Similar products"), clearer),
   );
-  fill(controls);
+  fill(controls, clearer);
   return form;
 }
 
-async function fill(controls) {
+async function fill(controls, clearer) {
   try {
     known ??= await ask("/api/products/filters");
     controls.append(...parts(known));
   } catch {
     // The button works without conditions too.
   }
-  controls.hidden = controls.children.length < 2;
+  controls.hidden = clearer.hidden = controls.children.length < 2; // some feeds say nothing of price, brand or stock
 }
 
 function parts({ brands, currencies, price_max: highest, in_stock: stocked }) {
