@@ -98,7 +98,7 @@ def live_faults(
     """
     hub, shown, rows, crashes = Hub(), Shown(), [], 0
     with ExitStack() as stack:
-        sinks = [shown, hub.add("in", pipeline.products)]
+        sinks = [shown, hub.add("in")]
         server, sender, session = stack.enter_context(streaming(clip, pipeline, folder, sinks))
         web = stack.enter_context(Serving(live_app(hub, Token("b" * 20))))
         screen = stack.enter_context(Screen(f"{web.url}/overlay"))

@@ -80,7 +80,7 @@ def overlay_latency(video: Path, pipeline: Pipeline, seconds: float, query: str 
         return number
 
     def sinks(channel: Channel) -> list[Sink]:
-        return [coder, hub.add(channel.name, channel.pipeline.products, mark=mark)]
+        return [coder, hub.add(channel.name, mark=mark)]
 
     session = Session([StreamSpec(str(video), loop=True)], pipeline, sinks)
     with session, Serving(live_app(hub, Token("b" * 20))) as server, closing(_Counts(hub.board())) as counts:

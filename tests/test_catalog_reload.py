@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from matcher.catalog.writer import CatalogWriter
 from matcher.config import LookupConfig, PipelineConfig
 from matcher.errors import CatalogError
 from matcher.pipeline import Pipeline
+from matcher.sinks.jsonl import JsonlSink
 from matcher.taxonomy import TYPES
 from matcher.types import Frame, Product
 from tests.catalogs import DIMENSION, EMBEDDER, normalised
@@ -128,3 +130,20 @@ def test_live_frames_do_not_wait_for_a_new_generation(tmp_path: Path, monkeypatc
         while catalog.generation < 3:
             pass
         assert matched(9) == {"new"}
+
+
+def test_a_result_that_is_shown_late_names_products_of_its_own_generation(tmp_path: Path) -> None:
+    """Sinks have threads of their own: by their turn the rows may be those of other products."""
+    bundle = make_bundle(tmp_path / "bundle")
+    catalog = write_shop(tmp_path / "c", bundle, prefix="old")
+    pipeline = Pipeline(PipelineConfig(), catalog, bundle)
+    frame = Frame(paint((320, 240), {"tops": (100, 20, 200, 110)}), pts=1)
+    garments = pipeline(frame)
+    write_shop(tmp_path / "c", bundle, prefix="new")
+    catalog.refresh()
+    assert catalog.product(0).id.startswith("new")
+    with JsonlSink(tmp_path / "frames.jsonl") as lines:
+        lines.write(frame, garments)
+    line = json.loads((tmp_path / "frames.jsonl").read_text())
+    named = [product["id"] for garment in line["garments"] for product in garment["products"]]
+    assert named and all(name.startswith("old") for name in named)

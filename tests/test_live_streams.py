@@ -65,7 +65,7 @@ def make(toys: Pipeline, shop: Path) -> Callable[..., Iterator[Stage]]:  # noqa:
     def made(**allowed: bool) -> Iterator[Stage]:
         hub = make_hub(())
         specs = [StreamSpec(str(shop / "walk.mp4"), "walk", loop=True)]
-        with Session(specs, toys, lambda channel: [hub.again(channel.name, channel.pipeline.products)]) as session:
+        with Session(specs, toys, lambda channel: [hub.again(channel.name)]) as session:
             hub.watch(Control(session, [shop / "toy.catalog"], **allowed, resolver=resolver))
             with serving(hub) as server:
                 stage = Stage(shop, session, hub, server.url)

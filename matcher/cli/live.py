@@ -91,7 +91,7 @@ def live(
             number = len(folders) + 1
             place = folder if len(specs) == number == 1 else folder / f"{number}-{channel.name}"
             folders[channel] = stack.enter_context(RunFolder(place))
-            return [*boards, JsonlSink(folders[channel] / "frames.jsonl", channel.pipeline.products)]
+            return [*boards, JsonlSink(folders[channel] / "frames.jsonl")]
 
         session = Session(specs, pipeline, sinks, decode, shared_catalog=catalog is not None)
         began = monotonic()

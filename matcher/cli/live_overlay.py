@@ -87,10 +87,11 @@ class Overlay:
         catalog = channel.pipeline.catalog
 
         def find(product_id: str) -> Product | None:
-            row = catalog.row_of(product_id) if catalog is not None else None
-            return channel.pipeline.products(row) if row is not None else None
+            shop = catalog.snapshot() if catalog is not None else None  # one generation for both questions
+            row = shop.table.row_of(product_id) if shop is not None else None
+            return shop.product(row) if row is not None else None
 
-        return self.hub.again(channel.name, channel.pipeline.products, find)
+        return self.hub.again(channel.name, find=find)  # results name products of the generation that they come from
 
     @contextmanager
     def serving(self, session: Session) -> Iterator[None]:
