@@ -60,7 +60,7 @@ class Stage:
     def until(self, holds: Callable[[], bool], most_s: float = GIVE_UP_S) -> float | None:
         """Look until something holds; after how many seconds, or None where it does not, or the stream has crashed."""
         began = time.monotonic()
-        while time.monotonic() - began < most_s and not self.session.live.wait(0):
+        while time.monotonic() - began < most_s and not self.session.wait(0):
             self.look()
             if holds():
                 return round(time.monotonic() - began, 2)
@@ -107,7 +107,7 @@ def live_faults(
         for number in range(rounds):
             rows.append(_round(FAULTS[number % len(FAULTS)], stage, pipeline.catalog))
             told(rows[-1])
-            crashes += session.live.wait(0)
+            crashes += session.wait(0)
             if crashes:
                 break
         connections = session.live.status()[0].published[0].connections

@@ -192,7 +192,7 @@ def test_a_source_may_change_its_size(film: Path, toy: tuple[Bundle, Path], tmp_
 
     sink, spec = Sizes(), StreamSpec(str(tmp_path / "both.ts"), "both", publish=str(tmp_path / "out.mkv"))
     with Session([spec], pipeline(toy), lambda channel: [sink]) as running:
-        until(lambda: running.live.wait(0.1))
+        until(lambda: running.wait(0.1))
     assert set(sizes) == {(640, 360), (480, 480)}
     assert all("p-tops" in found for found in sizes.values())
     with av.open(str(tmp_path / "out.mkv")) as out:
