@@ -177,12 +177,13 @@ class Connection:
         return self._timeline.shift(kind, stamp * unit, (packet.duration or 0) * unit)
 
     def _decode(self) -> None:
+        # A recording that begins again turns as before: each `Turns` costs a picture that long stays in memory.
         clock, turns, decoder, shown = None, Turns(), None, 0
         while (one := self._backlog.take()) is not None:
             if one.decoder is None:
                 break
             if one.decoder is not decoder:
-                decoder, clock, turns = one.decoder, None, Turns()
+                decoder, clock = one.decoder, None
             if one.fresh:
                 decoder.flush_buffers()
             for picture in self._pictures(one):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 
@@ -72,6 +74,25 @@ def test_rounds_of_a_recording_join_without_a_jump(tmp_path: Path) -> None:
     # A frame that nobody took on this busy machine leaves a gap of whole steps, never less.
     assert all(gap >= step and gap % step == 0 for gap in gaps)
     assert source.health.reconnects == 0 and frames[-1].timestamp > 2 * clip.times[-1]
+
+
+def test_rounds_of_a_recording_leave_no_pictures_in_memory(tmp_path: Path) -> None:
+    """What holds itself stays until Python's collector comes by, which in hours of play may be gigabytes later."""
+    clip = clips.constant(tmp_path)
+    gc.collect()
+    gc.disable()
+    try:
+        source = LiveSource(clip.path, PATIENT, loop=True)
+        frames, _ = played(source, frames=4 * len(clip.times))
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        kept = [thing for thing in gc.garbage if isinstance(thing, av.VideoFrame)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert len(frames) == 4 * len(clip.times)
+    assert len(kept) <= 2, "one for its first look, and one of the next rounds at most"
 
 
 def test_slow_takers_lose_frames_but_no_time(tmp_path: Path) -> None:
