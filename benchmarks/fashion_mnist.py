@@ -44,9 +44,10 @@ def fashion_mnist(
         InputError: the data is missing or damaged.
         TrainingError: a loss became non-finite.
     """
+    had = f"{passes:g} {'pass' if passes == 1 else 'passes'}" if passes else "the passes of its recipe"
     rows = [_row(name, root, out / name, passes, threads) for name in progress(list(names), "networks")]
     text = (
-        f"The 10,000 test pictures. Each network had {f'{passes:g} passes' if passes else 'the passes of its recipe'} "
+        f"The 10,000 test pictures. Each network had {had} "
         f"through the 60,000 training pictures, {threads} thread{'s' if threads > 1 else ''}; the recipes are "
         f"`configs/train_fashion_mnist_*.toml`. The best published figure for the older networks is {PUBLISHED:.2%}."
     )
