@@ -232,12 +232,13 @@ def test_a_person_cancels_tries_again_and_deletes(client: httpx.Client, video: P
     url = str(client.base_url)
     with chromium() as browser, page_of(browser, url) as page:
         page.goto(f"{url}/videos?token={SECRET}")
+        before, rows = len(client.get("/api/jobs").json()), "document.querySelectorAll('.jobs li[data-id]').length"
         page.get_by_role("button", name="Look through it").click()
         page.get_by_text("is in the queue").wait_for()
+        until(page, f"{rows} === {before + 1}")
         row = page.locator(".jobs li").first
         row.get_by_role("link", name="Open").wait_for()
-        before = page.locator(".jobs li").count()
         row.get_by_role("button", name="Delete").click()
-        until(page, f"document.querySelectorAll('.jobs li[data-id]').length === {before - 1}")
+        until(page, f"{rows} === {before}")
         drop(page, "#drop", b"nothing", "x.mp4", "video/mp4")
         page.get_by_text("x.mp4: this is text, not a video").wait_for()
