@@ -105,12 +105,16 @@ class Relay:
         self.flows.set()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def __enter__(self) -> Relay:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)  # closing alone leaves a thread that accepts where it is
+        self._accepting.join(10)
         self._listening.close()
         self.flows.set()
         self.cut()
@@ -127,7 +131,11 @@ class Relay:
         with suppress(OSError):
             while True:
                 near = self._listening.accept()[0]
-                far = socket.create_connection(("127.0.0.1", self._target))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:
+                    near.close()
+                    raise
                 self._ends |= {near, far}
                 for one, other in ((near, far), (far, near)):
                     threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
