@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,10 @@ class CardLog(Closing):
         stale: the longest time in seconds for which a card was shown without its product being settled on by any track.
     """
 
-    def __init__(self, products: Callable[[int], Any], config: CardConfig = ROOMY) -> None:
+    def __init__(self, config: CardConfig = ROOMY) -> None:
         """Begin with no cards."""
         self._now = 0.0
-        self._products = products
-        self.board = Board("clip", config, products=products, clock=lambda: self._now)
+        self.board = Board("clip", config, clock=lambda: self._now)
         self.settled: list[Moment] = []
         self.cards: list[Moment] = []
         self.stale = 0.0
@@ -68,7 +67,7 @@ class CardLog(Closing):
     def _settled(self, garments: Garments) -> list[Shown]:
         rows = zip(garments.track_id, garments.product_row, garments.tier, strict=True) if len(garments) else ()
         return [
-            Shown(int(track), found.id if (found := self._products(int(row[0]))) else "", int(tier))
+            Shown(int(track), found.id if (found := garments.listing(int(row[0]))) else "", int(tier))
             for track, row, tier in rows
             if track >= 0
         ]
@@ -99,7 +98,7 @@ def card_flicker(
         catalog = folder / str(seed) / "catalog"
         index(showcase.feed, out=catalog, bundle=bundle)
         pipeline, _ = open_pipeline(catalog, bundle=bundle, threads=threads)
-        log = CardLog(pipeline.products)
+        log = CardLog()
         with open_video(showcase.video) as source:
             run(source, [log], pipeline, schedule=Schedule(EngineConfig(detect_every=every)))
         truth = load_truth(showcase.seen)

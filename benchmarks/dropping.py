@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from matcher.errors import BackendError
+from benchmarks.browser import chromium
 
 # The clock starts with the event; the frame after the one in which the outlines are added has been painted.
 _DROP = """([text]) => new Promise((done) => {
@@ -44,17 +43,9 @@ def drop_times(
     Raises:
         BackendError: Playwright or Chromium is not installed.
     """
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise BackendError("Playwright is not installed: pip install 'asworn[dev]'") from error
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        raise BackendError("Chromium is not installed: apt install chromium")
     texts = [base64.b64encode(path.read_bytes()).decode() for path in pictures]
     times, counts = [], []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(url)
         for number in range(-3, rounds):
@@ -63,5 +54,4 @@ def drop_times(
                 times.append(float(took))
                 counts.append(page.locator("path.garment").count())
                 step()
-        browser.close()
     return times, counts

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from matcher.errors import BackendError
+from benchmarks.browser import browsers
 
 SIZE = {"width": 1280, "height": 720}
 _CARDS = "[...document.querySelectorAll('.card.here')].map((card) => card.dataset.id)"
-
-
-@contextmanager
-def chromium() -> Iterator[Any]:
-    """A headless Chromium, driven by Playwright.
-
-    Raises:
-        BackendError: one of them is not there.
-    """
-    with _driver() as launch, closing(launch()) as browser:
-        yield browser
 
 
 class Screen:
@@ -30,7 +17,7 @@ class Screen:
 
     def __init__(self, url: str) -> None:
         """Name the page; it is opened when the block begins."""
-        self._url, self._driving = url, _driver()
+        self._url, self._driving = url, browsers()
         self._browser: Any = None
         self._page: Any = None
 
@@ -72,17 +59,3 @@ class Screen:
     def cards(self) -> set[str]:
         """The ids of the cards that stand on the page; none while there is no browser."""
         return set(self._page.evaluate(_CARDS)) if self._page is not None else set()
-
-
-@contextmanager
-def _driver() -> Iterator[Any]:
-    """What starts browsers."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise BackendError("the browser is driven by Playwright; install it: pip install 'asworn[dev]'") from error
-    program = shutil.which("chromium")
-    if program is None:
-        raise BackendError("Chromium is not installed; with Debian: apt-get install chromium")
-    with sync_playwright() as tool:
-        yield lambda: tool.chromium.launch(executable_path=program, args=["--no-sandbox"])

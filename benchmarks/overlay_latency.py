@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from benchmarks.live_screen import chromium
+from benchmarks.browser import chromium
 from benchmarks.picture_code import Coded, read_code
 from benchmarks.timing import quantiles
 from matcher.live.channel import Channel

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.browser import chromium
 from benchmarks.long_film import long_film
-from matcher.errors import BackendError
 from matcher.sinks.html import render_report
 
 PACE = 5000  # pixels a second: six screens of rows
@@ -65,15 +64,7 @@ def look(page: Path, seconds: float = 6) -> dict[str, Any]:
     Raises:
         BackendError: playwright or chromium is not installed.
     """
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise BackendError(f"this benchmark needs playwright ({error}): pip install playwright") from error
-    if chromium is None:
-        raise BackendError("this benchmark needs the program chromium: apt-get install chromium")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium() as browser:
         tab = browser.new_page(viewport=VIEWPORT)
         start = time.perf_counter()
         tab.goto(page.absolute().as_uri())
@@ -88,7 +79,6 @@ def look(page: Path, seconds: float = 6) -> dict[str, Any]:
             before = _busy_s(inside)
             view = _smoothness(tab.evaluate(SCROLL, [seconds, PACE]))
             views[name] = {**view, "thread_ms": round(1000 * (_busy_s(inside) - before) / view["frames"], 2)}
-        browser.close()
     return {"open_s": round(opened, 2), "views": views}
 
 

@@ -75,14 +75,14 @@ class Actor:
             product_row=np.array(rows, np.int64).reshape(-1, 1),
             match_score=np.ones((len(rows), 1), np.float32),
             tier=np.full(len(rows), EXACT, np.int64),
-        )
+        ).with_products(PRODUCTS.__getitem__)
 
 
 def make_hub(names: Sequence[str] = ("cam",), config: OverlayConfig | None = None, blocked: Path | None = None) -> Hub:
     """A hub with a board for each name; products are found by their ids too."""
     hub = Hub(config or OverlayConfig(cards=QUICK), blocked)
     for name in names:
-        hub.add(name, lambda row: PRODUCTS[row], {one.id: one for one in PRODUCTS}.get)
+        hub.add(name, {one.id: one for one in PRODUCTS}.get)
     return hub
 
 

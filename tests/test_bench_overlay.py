@@ -16,7 +16,6 @@ from matcher.types import EXACT, Frame
 from matcher.video.health import Health, Notice
 from matcher.video.open import open_video
 from matcher.video.writer import VideoWriter
-from tests.live_stage import PRODUCTS
 from training.evaluation.video_score import flicker
 
 
@@ -50,7 +49,7 @@ def test_frames_are_numbered_when_they_pass() -> None:
 def test_changes_of_cards_are_counted() -> None:
     from tests.test_live_hub import Stream
 
-    log, stream = CardLog(lambda row: PRODUCTS[row] if row >= 0 else None), Stream()
+    log, stream = CardLog(), Stream()
     stream.board = log
     for seconds, product in ((4, 0), (0.2, 1), (4, 0), (4, 1)):
         for _ in range(round(seconds * 30)):

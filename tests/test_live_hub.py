@@ -33,10 +33,7 @@ class Stream:
 
     def __init__(self, config: CardConfig = CONFIG, **how: object) -> None:
         self.now, self.frames = 100.0, 0
-        self.board = Board("s", config, products=self.product, clock=lambda: self.now, **how)
-
-    def product(self, row: int) -> Product | None:
-        return PRODUCTS[row] if row >= 0 else None
+        self.board = Board("s", config, clock=lambda: self.now, **how)
 
     def frame(self, *worn: tuple[int, int, int], boxes: list[tuple[int, int, int, int]] | None = None) -> list[str]:
         """The next frame with (track, product, tier) each; the ids of the cards after it."""
@@ -53,7 +50,7 @@ class Stream:
             product_row=np.array([[w[1]] for w in worn], np.int64).reshape(-1, 1),
             match_score=np.full((len(worn), 1), 0.9, np.float32),
             tier=np.array([w[2] for w in worn], np.int64),
-        )
+        ).with_products(PRODUCTS.__getitem__)
         self.board.write(Frame(IMAGE, self.frames, Fraction(1, 30), "s", self.frames), garments)
         self.frames += 1
 

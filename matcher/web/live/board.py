@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from matcher.errors import InputError
-from matcher.sinks.base import Closing, Products
+from matcher.sinks.base import Closing
 from matcher.types import NONE, Frame, Garments, Product
 from matcher.video.health import CLEARED, OVER, Health, State
 from matcher.web.live.arrivals import Arrivals
@@ -44,7 +44,6 @@ class Board(Closing):
         config: CardConfig | None = None,
         links: Links | None = None,
         blocklist: Blocklist | None = None,
-        products: Products | None = None,
         find: Find = lambda product_id: None,
         clock: Callable[[], float] = time.monotonic,
         mark: Callable[[Frame], int] = lambda frame: frame.index,
@@ -56,7 +55,6 @@ class Board(Closing):
             config: how cards come and go.
             links: how links are made.
             blocklist: what is never shown; streams may share it.
-            products: gives the listing of a catalogue row; by default the one attached to the garments.
             find: gives the listing of a product's id, for pinning what was not seen yet.
             clock: seconds, growing.
             mark: what pages are told of a frame, so that a measurement knows it again.
@@ -64,7 +62,7 @@ class Board(Closing):
         self.name, self.links, self.journal = name, links or Links(), Journal()
         self._config, self._clock, self._mark = config or CardConfig(), clock, mark
         self.arrivals, self.worn = Arrivals(clock), Worn()
-        self._blocklist, self._products, self._find = blocklist or Blocklist(), products, find
+        self._blocklist, self._find = blocklist or Blocklist(), find
         self._claims, self._deck = Claims(self._config), Deck(self._config)
         self._known = Known()
         self._hidden: set[str] = set()
@@ -98,10 +96,10 @@ class Board(Closing):
         if self._health.state not in OVER:
             self.health(Health(State.ENDED))
 
-    def turn_to(self, products: Products | None, find: Find) -> None:
+    def turn_to(self, find: Find) -> None:
         """Go on with another run of the stream, and perhaps another catalogue; see the constructor."""
         with self._lock:
-            self._products, self._find, self._paused = products, find, False
+            self._find, self._paused = find, False
         self.health(Health(State.CONNECTING))
 
     def health(self, health: Health) -> None:
@@ -237,7 +235,7 @@ class Board(Closing):
     def _allowed(self, row: int, garments: Garments) -> Product | None:
         if garments.tier[row] <= NONE or not garments.product_row.shape[1]:
             return None
-        product = (self._products or garments.listing)(int(garments.product_row[row, 0]))
+        product = garments.listing(int(garments.product_row[row, 0]))
         if product is None or key_of(product.id) in self._hidden or self._blocklist.blocks(product):
             return None
         self._known.add(product)

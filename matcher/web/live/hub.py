@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from matcher.errors import InputError
-from matcher.sinks.base import Products
 from matcher.web.live.board import Board, Find
 from matcher.web.live.rules import Blocklist, Links
 from matcher.web.live.settings import OverlayConfig
@@ -81,31 +80,28 @@ class Hub:
         self._running: Running | None = None
         self._elsewhere = False
 
-    def add(
-        self, source: str, products: Products | None = None, find: Find = lambda product_id: None, **how: Any
-    ) -> Board:
+    def add(self, source: str, find: Find = lambda product_id: None, **how: Any) -> Board:
         """The board of another stream, to be used as a sink.
 
         Args:
             source: what to name it after.
-            products: gives the listing of a catalogue row.
             find: gives the listing of a product's id.
             how: further arguments of `Board`.
         """
         config = self.config
         name = _free_name(source, self.boards)
-        board = Board(name, config.cards, Links(config.links), self.blocklist, products, find, **how)
+        board = Board(name, config.cards, Links(config.links), self.blocklist, find, **how)
         board.elsewhere(self._elsewhere)
         # Another dictionary: somebody may just be going through the old one.
         self.boards = {**self.boards, name: board}
         return board
 
-    def again(self, name: str, products: Products | None = None, find: Find = lambda product_id: None) -> Board:
+    def again(self, name: str, find: Find = lambda product_id: None) -> Board:
         """The board of a stream that is started anew: pages stay, and what is pinned or hidden. See `add`."""
         board = self.boards.get(name)
         if board is None:
-            return self.add(name, products, find)
-        board.turn_to(products, find)
+            return self.add(name, find)
+        board.turn_to(find)
         return board
 
     def board(self, name: str = "") -> Board:
