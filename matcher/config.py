@@ -123,7 +123,7 @@ class EngineConfig:
     budget_ms: float = 0.0  # the same said in milliseconds a frame, on average
     detect_every: int = 0  # detect every so many frames, the same in every run; 0 = as many as fit the target
     longest_s: float = 0.5  # so much of the video between two detections, unless a target leaves time for fewer
-    queue: int = 4  # decoded frames of a live source that may wait; then the oldest is dropped
+    queue: int = 8  # decoded frames of a live source that may wait; then the oldest is dropped
     # Frames of several live sources in one run of the detector, where the backend can; 0 = one of each source.
     batch: int = 0
     gather_ms: float = 3.0  # how long a frame may wait for those of other sources

@@ -12,7 +12,7 @@ from itertools import chain
 from time import perf_counter
 from typing import Any
 
-from matcher.clock import LONGEST
+from matcher.clock import Newest
 from matcher.engine.matching import Stages, matched
 from matcher.engine.pool import Pool
 from matcher.engine.queues import Latest
@@ -44,7 +44,7 @@ class Stream:
     pipeline: Stages
     sinks: Sequence[Sink] = ()
     schedule: Schedule = field(default_factory=Schedule)
-    queue: int = 4
+    queue: int = 8
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Run:
         self._arrived: deque[tuple[float, int]] = deque()
         self._lost = self._void = 0
         self._health = Health(State.CONNECTING)
-        self.latencies: deque[float] = deque(maxlen=LONGEST)
+        self.latencies = Newest()
         self.latest: tuple[Frame, Garments] | None = None
         self.error: BaseException | None = None
         self.ended = False
