@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,7 @@ from matcher.taxonomy import TYPES
 from training.data.config import DataConfig
 from training.data.drawn import PACKSHOT, open_drawn, open_products, read_products
 from training.data.mix import Mix
+from training.data.records import Annotated
 from training.data.sources import Sources
 from training.data.store import Store
 
@@ -59,3 +64,22 @@ def test_products_that_were_not_asked_for_are_named() -> None:
     mix = Mix(Sources(None, None, None), {"product": 1.0})
     with pytest.raises(ConfigError, match="drawn_products"):
         mix.make("portrait", (64, 64), np.random.default_rng(0))
+
+
+def test_two_that_want_the_same_store_make_it_once(tmp_path: Path) -> None:
+    begun, made = threading.Barrier(2), []
+
+    def read() -> Iterator[tuple[str, Annotated]]:
+        made.append(1)
+        for number in range(20):
+            time.sleep(0.005)
+            yield str(number), Annotated(np.full((4, 6, 3), number, np.uint8), np.ones((4, 6), np.uint8), (0,))
+
+    def ask() -> list[int]:
+        begun.wait()
+        store = Store.kept(tmp_path / "store", read)
+        return [int(store[i].image[0, 0, 0]) for i in range(len(store))]
+
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(ask) for _ in range(2)]
+    assert [one.result() for one in asked] == [list(range(20))] * 2 and made == [1]

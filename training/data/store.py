@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -87,8 +88,17 @@ class Store(Drawable):
 
     @staticmethod
     def kept(folder: Path, read: Callable[[], Iterable[tuple[str, Annotated]]]) -> Store:
-        """Open the store in `folder`; where there is none, what `read` gives is packed there first."""
-        return Store(folder) if (folder / "index.json").is_file() else Store.write(folder, read())
+        """Open the store in `folder`; where there is none, what `read` gives is packed there first.
+
+        Several training processes may ask at the same time: one packs, the others wait for it.
+        """
+        if not (folder / "index.json").is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / "lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not (folder / "index.json").is_file():
+                    Store.write(folder, read())
+        return Store(folder)
 
     @staticmethod
     def write(folder: Path, pictures: Iterable[tuple[str, Annotated]]) -> Store:
