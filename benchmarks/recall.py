@@ -132,9 +132,10 @@ def _called_exact(scores: NDArray[np.float32], thresholds: Thresholds) -> tuple[
     order = np.argsort(-scores, axis=1, kind="stable")[:, :_SHOWN]
     best = np.take_along_axis(scores, order, 1)
     rows = np.where(best > -1.0, order, -1)
-    called = np.zeros(len(scores), bool)
+    called, searched = np.zeros(len(scores), bool), (scores > -1.0).sum(1)
     for i in range(len(scores)):
         # One garment at a time: garments of one picture would compete for their products.
-        one = Garments(np.array([[0, 0, 1, 1]]), product_row=rows[i : i + 1], match_score=best[i : i + 1])
+        found = {"product_row": rows[i : i + 1], "match_score": best[i : i + 1], "searched": searched[i : i + 1]}
+        one = Garments(np.array([[0, 0, 1, 1]]), **found)
         called[i] = bool((settle_single(one, thresholds).tier == EXACT)[0]) and rows[i, 0] >= 0
     return called, order[:, 0]

@@ -100,6 +100,7 @@ _COLUMNS: dict[str, tuple[str, tuple[int | None, ...], Any]] = {
     "embedding": ("embed", (None,), np.float32),
     "product_row": ("look up", (None,), np.int64),
     "match_score": ("look up", (None,), np.float32),
+    "searched": ("look up", (), np.int64),
     "tier": ("settle", (), np.int64),
     "look": ("look (with masks on)", (None,), np.float32),
     "attributes": ("detect (by a bundle with attributes)", (None,), np.float32),
@@ -121,6 +122,7 @@ class Garments:
         embedding: (N, D) float32, L2-normalised; a row of zeros where none was computed in this frame.
         product_row: (N, K) int64 rows of the catalogue, best first; -1 = none.
         match_score: (N, K) float32 similarity of those products; -1 where there is none.
+        searched: (N,) int64, vectors of the catalogue that it was compared with; 0 = not looked up in this frame.
         tier: (N,) int64, 0 none, 1 similar, 2 exact.
         look: (N, L) float32, colours, pattern and cut as `attributes.describe` counts them; zeros = not known yet.
         attributes: (N, A) float32 0..1, how likely each word of `words` is, by the detector of a bundle that has such.

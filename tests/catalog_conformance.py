@@ -213,6 +213,15 @@ class Conformance:
             [n for n, _ in b] for b in right
         ]
 
+    def test_it_says_how_many_vectors_are_compared(self, catalog: Catalog, entries: list[Entry]) -> None:
+        _, probs = queries(entries, 20, seed=8)
+        probs[0] = 0
+        generation = catalog.snapshot()
+        stored = {name: len(generation.table.owners(name)) for name in generation.types}
+        likeliest = [[TYPES[i] for i in np.argsort(-row, kind="stable")[:2] if row[i] > 0] for row in probs]
+        expected = [sum(stored.get(name, 0) for name in names) for names in likeliest]
+        assert generation.searched(probs).tolist() == expected and expected[0] == 0 < max(expected)
+
     def test_scores_are_the_cosines_of_the_stored_vectors(self, catalog: Catalog, entries: list[Entry]) -> None:
         embeddings, probs = queries(entries, 20, seed=7)
         rows, scores = catalog.search(embeddings, probs, k=K)

@@ -10,7 +10,7 @@ import pytest
 from matcher.config import SettleConfig
 from matcher.stages.fuse import Fuse, Views
 from matcher.stages.settle import Settle, settle_single
-from matcher.stages.tiers import Thresholds
+from matcher.stages.tiers import BySize, Thresholds
 from matcher.types import EXACT, NONE, SIMILAR, Frame, Garments
 
 DIMENSION = 16
@@ -189,3 +189,13 @@ def test_a_single_picture_is_settled_by_its_scores() -> None:
     assert settle_single(garments, LIMITS).tier.tolist() == [EXACT, SIMILAR, NONE]
     empty = Garments(np.zeros((0, 4)), product_row=np.zeros((0, 0)), match_score=np.zeros((0, 0)))
     assert len(settle_single(empty, LIMITS)) == 0
+
+
+def test_what_was_searched_decides_how_much_is_asked() -> None:
+    growing = BySize((10, 1000), (0.5, 0.9))
+    limits = Thresholds(0.9, 0.4, sizes=(("exact", growing),))
+    few, many = (looked_up((7, 0.8), (8, 0.1)).with_columns(searched=np.array([n])) for n in (10, 1000))
+    assert Settle(limits)(frame(0), few).tier.tolist() == [EXACT]
+    assert Settle(limits)(frame(0), many).tier.tolist() == [SIMILAR]
+    assert settle_single(few, limits).tier.tolist() == [EXACT]
+    assert settle_single(many, limits).tier.tolist() == [SIMILAR]

@@ -10,7 +10,7 @@ import pytest
 
 from matcher.bundle import Bundle, write_card
 from matcher.config import SettleConfig
-from matcher.stages.tiers import FALLBACK, MOST_LEAD, Thresholds, leads
+from matcher.stages.tiers import FALLBACK, MOST, MOST_LEAD, Thresholds, leads
 from matcher.types import EXACT, NONE, SIMILAR
 from tests.toy_bundle import make_bundle
 
@@ -64,3 +64,35 @@ def test_a_product_that_stands_out_is_surer_than_one_of_many() -> None:
     crowd = limits.evidence(rows, np.array([0.8, 0.79], np.float32))
     assert limits.tier(float(alone[0])) == EXACT and limits.tier(float(crowd[0])) == SIMILAR
     assert limits.tier(float(crowd[1])) == SIMILAR and limits.tier(0.5) == NONE
+
+
+SIZES = {"searched": [10, 1000], "exact": [0.8, 0.9], "similar": [0.5, 0.8]}
+
+
+@pytest.mark.parametrize(
+    ("searched", "exact", "similar"),
+    [
+        (0, 0.9, 0.8),  # not known
+        (1, 0.8, 0.5),
+        (10, 0.8, 0.5),
+        (100, 0.85, 0.65),
+        (1000, 0.9, 0.8),
+        (1000 * np.e, 0.91, 0.85),
+        (10**9, MOST, MOST),  # more is not reckoned, and similar is never above exact
+    ],
+)
+def test_a_large_shop_asks_more_of_an_answer(tmp_path: Path, searched: int, exact: float, similar: float) -> None:
+    growth = {"exact": 0.01, "similar": 0.05}
+    section = {"exact": 0.9, "similar": 0.8, "sizes": {**SIZES, "growth": growth}}
+    limits = Thresholds.of(calibrated(tmp_path / "b", section), SettleConfig()).among(searched)
+    assert limits.exact == pytest.approx(exact, abs=1e-4) and limits.similar == pytest.approx(similar, abs=1e-4)
+
+
+def test_thresholds_that_were_set_hold_for_every_size(tmp_path: Path) -> None:
+    section = {"sizes": {**SIZES, "growth": {"exact": 0.0, "similar": 0.0}}}
+    bundle = calibrated(tmp_path / "b", section)
+    set_exact = Thresholds.of(bundle, SettleConfig(exact_threshold=0.6))
+    assert [set_exact.among(n).exact for n in (10, 100, 1000)] == [0.6, 0.6, 0.6]
+    assert [set_exact.among(n).similar for n in (10, 1000)] == [0.5, 0.6]
+    both = Thresholds.of(bundle, SettleConfig(exact_threshold=0.6, similar_threshold=0.3))
+    assert both.among(1000) is both

@@ -113,4 +113,6 @@ def test_absent_products_stay_absent(tmp_path: Path) -> None:
     judged = Lookup(catalog, LookupConfig(k=5), verifier)(query())
     assert judged.product_row[0, 3:].tolist() == [-1, -1] and judged.match_score[0, 3:].tolist() == [-1, -1]
     nobody = Garments(np.zeros((1, 4)), type_probs=query().type_probs, embedding=np.zeros((1, DIMENSION)))
-    assert Lookup(catalog, None, verifier)(nobody).product_row.tolist() == [[-1] * 5]
+    found = Lookup(catalog, None, verifier)(nobody)
+    assert found.product_row.tolist() == [[-1] * 5] and found.searched.tolist() == [0]
+    assert judged.searched.tolist() == [3], "all of its type"

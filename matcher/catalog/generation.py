@@ -87,6 +87,15 @@ class Generation:
                 found.append((rows, scores))
         return _merge(found, k)
 
+    def searched(self, type_probs: NDArray[np.float32], top_types: int = 2) -> NDArray[np.int64]:
+        """(N,) how many vectors a search with these (N, T) types compares, listings under a second type included."""
+        sizes = np.array([self._size(name) for name in TYPES], np.int64)
+        return (_top(np.asarray(type_probs, np.float32), top_types) * sizes).sum(1)
+
+    def _size(self, type_name: str) -> int:
+        section = self.manifest.types.get(type_name, {})
+        return section.get("vectors", 0) + section.get("listed", 0)
+
     def _checked(self, embeddings: NDArray, type_probs: NDArray, k: int) -> tuple[NDArray, NDArray]:
         queries = np.ascontiguousarray(embeddings, np.float32)
         probs = np.asarray(type_probs, np.float32)

@@ -24,7 +24,9 @@ class Lookup:
         self._checked = time.monotonic()
 
     def __call__(self, garments: Garments) -> Garments:
-        """Fill product_row (N, K) and match_score (N, K) for rows whose embedding is not zero; -1 elsewhere.
+        """Fill product_row (N, K), match_score (N, K) and searched (N,) for rows whose embedding is not zero.
+
+        Elsewhere they are -1, -1 and 0.
 
         Args:
             garments: needs embedding and type_probs; only the likeliest types of each row are searched.
@@ -32,10 +34,12 @@ class Lookup:
         k = self.config.k
         product_row = np.full((len(garments), k), -1, np.int64)
         match_score = np.full((len(garments), k), -1, np.float32)
+        searched = np.zeros(len(garments), np.int64)
         asked = np.flatnonzero(garments.embedding.any(1))
         if len(asked):
             product_row[asked], match_score[asked] = self._search(garments[asked])
-        found = garments.with_columns(product_row=product_row, match_score=match_score)
+            searched[asked] = self._generation.searched(garments.type_probs[asked], self.config.top_types)
+        found = garments.with_columns(product_row=product_row, match_score=match_score, searched=searched)
         return found.with_products(self._generation.product)
 
     def _search(self, garments: Garments) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

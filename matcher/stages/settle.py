@@ -67,11 +67,12 @@ class Settle(PerTrack[Decision]):
         """
         rows, scores = garments.product_row.copy(), garments.match_score.copy()
         tier = np.zeros(len(garments), np.int64)
-        asked, self._width = garments.embedding.any(1), rows.shape[1]
+        asked, searched, self._width = garments.embedding.any(1), _searched(garments), rows.shape[1]
         for row, number in enumerate(garments.track_id):
             decision = self._of(int(number), frame.time)
             if asked[row] and rows.shape[1]:
-                decision.update(rows[row], scores[row], self.thresholds, self.config.hysteresis)
+                limits = self.thresholds.among(searched[row])
+                decision.update(rows[row], scores[row], limits, self.config.hysteresis)
             rows[row], scores[row], tier[row] = decision.rows, decision.scores, decision.tier
         self._expire(frame.time)
         settled = garments.with_columns(product_row=rows, match_score=scores, tier=tier)
@@ -83,9 +84,13 @@ class Settle(PerTrack[Decision]):
 
 
 def settle_single(garments: Garments, thresholds: Thresholds) -> Garments:
-    """Fill tier for a single picture, straight from the best match of each row (needs product_row, match_score)."""
-    pairs = zip(garments.product_row, garments.match_score, strict=True)
-    evidence = [thresholds.evidence(rows, scores)[:1] for rows, scores in pairs]
-    tiers = [thresholds.tier(float(best[0])) if len(best) else NONE for best in evidence]
+    """Fill tier for a single picture, straight from what each row's look-up found."""
+    found = zip(garments.product_row, garments.match_score, _searched(garments), strict=True)
+    tiers = [thresholds.among(searched).best(rows, scores) for rows, scores, searched in found]
     settled = garments.with_columns(tier=np.array(tiers, np.int64))
     return settled.with_columns(tier=once_per_place(settled))
+
+
+def _searched(garments: Garments) -> list[int]:
+    """How much each row was compared with; 0 where the look-up does not say."""
+    return garments.searched.tolist() if garments.has("searched") else [0] * len(garments)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +19,28 @@ from matcher.types import EXACT, NONE, SIMILAR
 FALLBACK = {"exact": 0.85, "similar": 0.7}
 TRACKS = "tracks"  # part of the card's calibration that is for fused descriptors
 MOST_LEAD = 0.2  # a larger lead says no more
+MOST = 0.98  # a threshold for a large catalogue that was reckoned, not measured, is no higher
+
+
+@dataclass(frozen=True)
+class BySize:
+    """One tier's threshold for catalogues of several sizes: the more is compared, the likelier is a chance likeness.
+
+    Attributes:
+        searched: numbers of vectors compared, rising.
+        least: the threshold for each.
+        growth: what is added for each e-fold beyond the largest number.
+    """
+
+    searched: tuple[int, ...]
+    least: tuple[float, ...]
+    growth: float = 0.0
+
+    def at(self, searched: int) -> float:
+        """The threshold where so many vectors are compared; what lies between two numbers goes by their logarithm."""
+        beyond = math.log(max(searched, self.searched[-1]) / self.searched[-1])
+        within = float(np.interp(math.log(max(searched, 1)), np.log(self.searched), self.least))
+        return within if beyond == 0 else max(min(within + self.growth * beyond, MOST), within)
 
 
 @dataclass(frozen=True)
@@ -23,12 +49,14 @@ class Thresholds:
 
     Evidence is a similarity plus `lead` times how far a product is ahead of the next one: a garment that is not in
     the catalogue has several products about equally near, its own product stands out. Both are in units of cosine, so
-    thresholds and hysteresis keep their meaning; with a `lead` of 0 evidence is the similarity.
+    thresholds and hysteresis keep their meaning; with a `lead` of 0 evidence is the similarity. `sizes` has the
+    thresholds of the tiers that depend on how much is searched.
     """
 
     exact: float
     similar: float
     lead: float = 0.0
+    sizes: tuple[tuple[str, BySize], ...] = ()
 
     @classmethod
     def of(cls, bundle: Bundle, config: SettleConfig, fused: bool = False) -> Thresholds:
@@ -40,16 +68,32 @@ class Thresholds:
             fused: for the descriptors of tracks; where the card does not tell them apart, as for single views.
         """
         given = bundle.model("embedder").get("calibration", {})
-        calibration = {**FALLBACK, **given, **(given.get(TRACKS, {}) if fused else {})}
-        exact = calibration["exact"] if config.exact_threshold is None else config.exact_threshold
-        similar = calibration["similar"] if config.similar_threshold is None else config.similar_threshold
-        return cls(float(exact), float(min(similar, exact)), float(calibration.get("lead", 0.0)))
+        found = cls.from_card(given.get(TRACKS, given) if fused else given)
+        asked = {"exact": config.exact_threshold, "similar": config.similar_threshold}
+        asked = {tier: float(least) for tier, least in asked.items() if least is not None}
+        found = replace(found, **asked, sizes=tuple(one for one in found.sizes if one[0] not in asked))
+        return replace(found, similar=min(found.similar, found.exact))
+
+    @classmethod
+    def from_card(cls, section: Mapping[str, Any]) -> Thresholds:
+        """The thresholds of a card's section `calibration`, or of its part for tracks."""
+        known = {**FALLBACK, **section}
+        sizes = tuple(_sizes(known.get("sizes", {})))
+        return cls(float(known["exact"]), float(known["similar"]), float(known.get("lead", 0.0)), sizes)
+
+    def among(self, searched: int) -> Thresholds:
+        """The thresholds where so many vectors of the catalogue were compared; 0 = not known."""
+        return _among(self, searched) if self.sizes and searched > 0 else self
 
     def tier(self, evidence: float, held: int = NONE, hysteresis: float = 0.0) -> int:
         """Tier of some evidence; a tier that is `held` is left only by falling `hysteresis` below it."""
         if evidence >= self.exact - (hysteresis if held == EXACT else 0):
             return EXACT
         return SIMILAR if evidence >= self.similar - (hysteresis if held != NONE else 0) else NONE
+
+    def best(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> int:
+        """Tier of the first product of a look-up; arguments as for `evidence`."""
+        return self.tier(float(self.evidence(rows, scores)[0])) if len(rows) else NONE
 
     def evidence(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Evidence (K,) of each of a look-up's products.
@@ -59,6 +103,20 @@ class Thresholds:
             scores: (K,) their similarities.
         """
         return scores if self.lead == 0 else scores + np.float32(self.lead) * leads(rows, scores)
+
+
+def _sizes(section: Mapping[str, Any]) -> list[tuple[str, BySize]]:
+    """From a card: {"searched": [..], "exact": [..], "similar": [..], "growth": {"exact": .., "similar": ..}}."""
+    if not section:
+        return []
+    searched, growth = tuple(map(int, section["searched"])), section["growth"]
+    return [(tier, BySize(searched, tuple(section[tier]), float(growth[tier]))) for tier in ("exact", "similar")]
+
+
+@lru_cache(4096)  # a film asks for the same few numbers over and over
+def _among(thresholds: Thresholds, searched: int) -> Thresholds:
+    found = replace(thresholds, sizes=(), **{tier: one.at(searched) for tier, one in thresholds.sizes})
+    return replace(found, similar=min(found.similar, found.exact))
 
 
 def leads(rows: NDArray[np.int64], scores: NDArray[np.float32]) -> NDArray[np.float32]:

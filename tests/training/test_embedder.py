@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from matcher.outline import refined
+from matcher.stages.tiers import Thresholds
 from training.data.garment_crops import FLAT, TRAIN, TRYON, VALIDATION, WORN, Garments, GarmentStore
 from training.embedder import train as training
 from training.embedder.baselines import describe_with, hsv_histogram
-from training.embedder.calibration import best_answers, calibrate, threshold_for
+from training.embedder.calibration import FALSE, absent_answers, calibrate, shrunk, thresholds_by_size
 from training.embedder.collapse import CollapseLimits, CollapseMonitor, spread_of
 from training.embedder.colourway import dyed
 from training.embedder.config import EmbedderConfig
@@ -250,22 +251,40 @@ def test_evaluation_uses_held_out_garments_and_distractors(garments: Garments) -
     assert scores["colours"].shape == (len(queries), len(gallery))
 
 
-def test_thresholds_reach_their_precision() -> None:
-    scores = np.linspace(1, 0, 100).astype(np.float32)
-    right = np.arange(100) < 60
-    at = threshold_for(scores, right, 0.9)
-    assert right[scores >= at].mean() >= 0.9
-    assert right[scores >= at - 0.02].mean() < 0.9
-    assert threshold_for(scores, np.zeros(100, bool), 0.9) > 1
-
-
 def test_calibration_asks_without_the_product_and_within_its_type() -> None:
     scores = np.array([[0.9, 0.95, 0.3], [0.2, 0.8, 0.4]], np.float32)
-    best, right = best_answers(scores, np.array([0, 1]), np.array([0, 1, 1]))
-    assert best == pytest.approx([0.9, 0.8, -1.0, 0.4])
-    assert list(right) == [True, True, False, False]
+    searched, best = absent_answers(scores, np.array([0, 1]), np.array([0, 1, 1]))
+    assert searched.tolist() == [1] and best == pytest.approx([0.4]), "the first has no rival of its type"
     thresholds = calibrate(scores, np.array([0, 1]), np.array([0, 1, 1]))
-    assert thresholds["similar"] <= thresholds["exact"]
+    assert thresholds["similar"] == thresholds["exact"] == pytest.approx(0.4, abs=2e-4)
+
+
+def test_galleries_shrink_type_by_type() -> None:
+    types = np.repeat([0, 1], [192, 64])
+    parts = list(shrunk(256, types))
+    assert [int(part.sum()) for part in parts] == [256] + 2 * [128] + 4 * [64] + 8 * [32]
+    for part in parts:
+        assert 3 * part[types == 1].sum() == part[types == 0].sum()
+    assert (parts[1] != parts[2]).any(), "draws differ"
+
+
+def test_the_more_is_searched_the_more_is_asked_of_an_answer() -> None:
+    rng = np.random.default_rng(3)
+    searched = np.repeat([4, 16, 64, 256, 1024], 1000)
+    chance = np.array([rng.normal(0.5, 0.08, count).max() for count in searched], np.float32)
+    found = thresholds_by_size(searched, chance)
+    sizes = found["sizes"]
+    assert sizes["searched"] == [4, 16, 64, 256, 1024]
+    assert (np.diff(sizes["exact"]) >= 0).all() and (np.diff(sizes["similar"]) > 0).all()
+    assert found["exact"] == sizes["exact"][-1] and found["similar"] == sizes["similar"][-1] < found["exact"]
+    for number, exact, similar in zip(sizes["searched"], sizes["exact"], sizes["similar"], strict=True):
+        mine = chance[searched == number]
+        assert (mine >= exact).mean() == pytest.approx(FALSE["exact"], abs=0.015)
+        assert (mine >= similar).mean() == pytest.approx(FALSE["similar"], abs=0.03)
+    limits = Thresholds.from_card(found)
+    larger = np.array([rng.normal(0.5, 0.08, 100_000).max() for _ in range(400)])
+    reached = (larger >= limits.among(100_000).exact).mean()
+    assert reached < 0.12 < (larger >= found["exact"]).mean(), "reckoned beyond what was measured"
 
 
 def test_the_exported_embedder_agrees_with_torch_for_any_number_of_rows(model: Embedder, tmp_path: Path) -> None:

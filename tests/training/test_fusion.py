@@ -160,13 +160,6 @@ def test_threshold_for_false() -> None:
     assert threshold_for_false(np.zeros(0, np.float32), 0.01) == 1.0
 
 
-def test_exact_keeps_false_claims_low_or_stays_useful() -> None:
-    absent = np.linspace(0, 1, 1000, dtype=np.float32)
-    assert (absent >= tiers.choose_exact(np.full(9, 2, np.float32), absent)).mean() == pytest.approx(0.01)
-    assert (absent >= tiers.choose_exact(np.full(9, 0.985, np.float32), absent)).mean() == pytest.approx(0.02)
-    assert (absent >= tiers.choose_exact(np.full(9, 0.1, np.float32), absent)).mean() == pytest.approx(0.02)
-
-
 def test_calibration_of_tracks_holds_what_it_says(tmp_path: Path) -> None:
     found, bundle = made_up(150, noise=0.15), make_bundle(tmp_path / "b")
     chosen = tiers.calibrate_tracks(found)
@@ -174,9 +167,10 @@ def test_calibration_of_tracks_holds_what_it_says(tmp_path: Path) -> None:
     assert chosen["measured"]["recall@1"] > 0.8 and chosen["measured"]["false_exact_removed"] <= 0.1
     tiers.put_into(bundle, chosen)
     limits = Thresholds.of(Bundle.open(bundle.folder), SettleConfig(), fused=True)
-    assert limits == Thresholds(chosen["exact"], chosen["similar"], chosen["lead"])
+    assert limits == Thresholds.from_card(chosen) and limits.lead == chosen["lead"]
+    assert limits.among(10**6).exact >= limits.exact >= limits.among(4).exact >= limits.among(4).similar
     absent = ask(found, np.stack([fused(track) for track in found.tracks]), absent=True)
-    said = [limits.tier(float(limits.evidence(*pair)[0])) for pair in zip(absent.rows, absent.scores, strict=True)]
+    said = [limits.among(149).best(*pair) for pair in zip(absent.rows, absent.scores, strict=True)]
     assert np.mean(np.array(said) == 2) == pytest.approx(chosen["measured"]["false_exact_removed"], abs=1e-4)
     assert not (absent.rows == np.arange(150)[:, None]).any()
 

@@ -1,28 +1,50 @@
-"""Thresholds of the tiers "exact" and "similar", chosen on validation scores.
+"""Thresholds of the tiers "exact" and "similar", chosen on validation scores for catalogues of every size.
 
-How: every held-out garment asks the gallery twice, once as it is and once with its own product taken out, so that the
-true product is absent half of the time, as in a film most clothes are of no shop at hand. Only products of the
-query's type are searched, as at run time. "exact" is the lowest score that at most 1 % of the answers reach whose
-product is absent; where fewer than half of the right answers would stay exact, 2 %. "similar" is the lowest score t
-such that half of the answers that score t or more are right; a threshold that fewer than 20 answers reach is not
-trusted.
+How: every held-out garment asks the gallery with its own product taken out, since in a film most clothes are of no shop
+at hand. Only products of the query's likeliest types are searched, as at run time. "exact" is the least evidence that
+no more than 5 % of these answers reach, "similar" what 25 % of them reach. The more is searched, the more alike is the
+best wrong product (extreme values grow with the logarithm of the number), so the gallery is halved again and again and
+the thresholds are chosen for each number of vectors compared.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
-SIMILAR_PRECISION = 0.5
-FALSE_EXACT = (0.01, 0.02)  # shares that may be exact although the product is absent, best first
-USEFUL = 0.5  # share of the right answers that are to stay exact
-_LEAST = 20
+FALSE = {"exact": 0.05, "similar": 0.25}  # shares that may reach a tier although the product is absent
+_LEAST_ANSWERS = 200  # fewer tell too little about a size
+_LEAST_GALLERY = 32
+_MOST_DRAWS = 8  # of a small gallery out of the whole one
+_SEED = 650_000_000
 
 
-def best_answers(
+def shrunk(gallery: int, types: NDArray[np.int64]) -> Iterator[NDArray[np.bool_]]:
+    """(G,) rows that stay: all of them, then halves, quarters and so on, several draws of each, of all types alike.
+
+    Args:
+        gallery: number of rows G.
+        types: (G,) type ids.
+    """
+    rng, parts = np.random.default_rng(_SEED), 1
+    while parts == 1 or gallery >= _LEAST_GALLERY * parts:
+        for _ in range(min(parts, _MOST_DRAWS)):
+            place = np.empty(gallery, np.int64)
+            for type_id in np.unique(types):
+                mine = np.flatnonzero(types == type_id)
+                place[mine] = rng.permutation(len(mine)) * parts // len(mine)
+            yield place == 0
+        parts *= 2
+
+
+def absent_answers(
     scores: NDArray[np.float32], query_types: NDArray[np.int64], gallery_types: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The best answer of each query, with its product in the gallery and without.
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The best answer of each query whose product is not there, in galleries of all sizes.
 
     Args:
         scores: (Q, G); query i's product is gallery row i.
@@ -30,41 +52,54 @@ def best_answers(
         gallery_types: (G,) type ids.
 
     Returns:
-        Scores (2Q,) and whether the answer is right (2Q,).
+        (N,) vectors compared and (N,) best scores; queries that had nothing to be compared with are left out.
     """
-    allowed = np.where(query_types[:, None] == gallery_types[None, :], scores, -1.0)
     rows = np.arange(len(scores))
-    right = allowed.argmax(1) == rows
-    present = allowed.max(1)
-    allowed[rows, rows] = -1.0
-    return np.concatenate([present, allowed.max(1)]), np.concatenate([right, np.zeros(len(rows), bool)])
-
-
-def threshold_for(scores: NDArray[np.float32], right: NDArray[np.bool_], precision: float) -> float:
-    """Lowest score from which on the answers have a precision.
-
-    Args:
-        scores: (N,) of best answers.
-        right: (N,) whether each is right.
-        precision: wanted share of right ones.
-
-    Returns:
-        The threshold; a little above the highest score when the precision is never reached.
-    """
-    order = np.argsort(-scores, kind="stable")
-    shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    good = np.flatnonzero((shares >= precision) & (np.arange(1, len(order) + 1) >= min(_LEAST, len(order))))
-    return float(scores[order[good[-1]]]) if len(good) else float(scores.max()) + 1e-3
+    others = query_types[:, None] == gallery_types[None, :]
+    others[rows, rows] = False
+    searched, best = [], []
+    for kept in shrunk(len(gallery_types), gallery_types):
+        allowed = others & kept
+        searched.append(allowed.sum(1))
+        best.append(np.where(allowed, scores, -1.0).max(1))
+    counts, found = np.concatenate(searched), np.concatenate(best).astype(np.float32)
+    return counts[counts > 0], found[counts > 0]
 
 
 def calibrate(
     scores: NDArray[np.float32], query_types: NDArray[np.int64], gallery_types: NDArray[np.int64]
-) -> dict[str, float]:
-    """The card's section `calibration`; arguments as for `best_answers`."""
-    best, right = best_answers(scores, query_types, gallery_types)
-    present, absent = np.split(np.arange(len(best)), 2)
-    exact = choose_exact(best[present][right[present]], best[absent])
-    return {"exact": round(exact, 4), "similar": round(min(threshold_for(best, right, SIMILAR_PRECISION), exact), 4)}
+) -> dict[str, Any]:
+    """The card's section `calibration`; arguments as for `absent_answers`."""
+    return thresholds_by_size(*absent_answers(scores, query_types, gallery_types))
+
+
+def thresholds_by_size(searched: NDArray[np.int64], evidence: NDArray[np.float32]) -> dict[str, Any]:
+    """Thresholds for each number of vectors compared.
+
+    Args:
+        searched: (N,) vectors compared for each answer, at least 1.
+        evidence: (N,) of the best of them, where the product that is asked for is absent.
+
+    Returns:
+        {"exact", "similar": for the largest number, "sizes": {"searched": [..] rising, "exact": [..], "similar": [..]
+        never falling, "growth": {"exact", "similar"}: what is added for each e-fold beyond the largest number}}.
+    """
+    groups = [np.flatnonzero(np.log2(searched).round() == power) for power in range(64)]
+    groups = [group for group in groups if len(group) >= _LEAST_ANSWERS] or [np.arange(len(searched))]
+    numbers = np.array([np.exp(np.log(searched[group]).mean()) for group in groups])
+    weights = np.array([len(group) for group in groups], np.float64)
+    found = {tier: [threshold_for_false(evidence[group], share) for group in groups] for tier, share in FALSE.items()}
+    # Rounded up: rounded down, a false answer might reach it again.
+    rising = {tier: np.ceil(isotonic_regression(least, weights=weights).x * 1e4) / 1e4 for tier, least in found.items()}
+    growth = {tier: round(_growth(numbers, least), 4) for tier, least in rising.items()}
+    sizes = {"searched": numbers.round().astype(int).tolist(), **{tier: one.tolist() for tier, one in rising.items()}}
+    return {**{tier: float(one[-1]) for tier, one in rising.items()}, "sizes": {**sizes, "growth": growth}}
+
+
+def _growth(numbers: NDArray[np.float64], least: NDArray[np.float64]) -> float:
+    """How much a threshold rises with each e-fold, over the largest numbers measured."""
+    near = numbers >= numbers[-1] / 16
+    return max(float(np.polyfit(np.log(numbers[near]), least[near], 1)[0]), 0.0) if near.sum() > 1 else 0.0
 
 
 def threshold_for_false(absent: NDArray[np.float32], share: float) -> float:
@@ -82,17 +117,3 @@ def threshold_for_false(absent: NDArray[np.float32], share: float) -> float:
     highest = np.sort(absent)[::-1]
     place = min(int(share * len(highest)), len(highest) - 1)
     return float(np.nextafter(np.float32(highest[place]), np.float32(2)))
-
-
-def choose_exact(right: NDArray[np.float32], absent: NDArray[np.float32]) -> float:
-    """Least evidence of "exact".
-
-    Args:
-        right: evidence of the right answers.
-        absent: evidence of the answers when the product is taken out.
-    """
-    for share in FALSE_EXACT:
-        exact = threshold_for_false(absent, share)
-        if (right >= exact).mean() >= USEFUL:
-            break
-    return exact

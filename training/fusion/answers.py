@@ -22,11 +22,13 @@ class Answers:
         rows: (N, K) int64 gallery rows, best first; -1 = none.
         scores: (N, K) float32.
         right: (N,) bool, whether the first is the product that is worn.
+        searched: (N,) int64, how many were compared.
     """
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float32]
     right: NDArray[np.bool_]
+    searched: NDArray[np.int64]
 
     @property
     def lead(self) -> NDArray[np.float32]:
@@ -55,6 +57,7 @@ def ask(
     absent: bool = False,
     verifier: Verifier | None = None,
     k: int = LookupConfig().k,
+    kept: NDArray[np.bool_] | None = None,
 ) -> Answers:
     """Look for every track's descriptor.
 
@@ -64,16 +67,20 @@ def ask(
         absent: take the product that is worn out of the gallery first.
         verifier: re-ranks what is found.
         k: products in an answer.
+        kept: (G,) the rows of the gallery that are there; all when None.
     """
     rows, scores = np.full((len(descriptors), k), -1, np.int64), np.full((len(descriptors), k), -1, np.float32)
+    compared = np.zeros(len(descriptors), np.int64)
     for i, (track, vector) in enumerate(zip(found.tracks, descriptors, strict=True)):
         allowed = searched(track, found.gallery.types)
+        allowed &= True if kept is None else kept
         if absent and track.wanted >= 0:
             allowed[track.wanted] = False
+        compared[i] = allowed.sum()
         best, near = _nearest(found.gallery.embeddings, np.flatnonzero(allowed), vector, k, verifier)
         rows[i, : len(best)], scores[i, : len(best)] = best, near
     wanted = np.array([track.wanted for track in found.tracks])
-    return Answers(rows, scores, (rows[:, 0] == wanted) & (wanted >= 0))
+    return Answers(rows, scores, (rows[:, 0] == wanted) & (wanted >= 0), compared)
 
 
 def _nearest(

@@ -1,10 +1,9 @@
 """Thresholds of the tiers for fused descriptors, chosen on simulated tracks of held-out garments.
 
-Every track asks the gallery as the matcher would, once as it is and once with its own product taken out. "exact" is the
-lowest evidence that at most 1 % of the tracks without their product reach; where that would leave fewer than half of
-the right answers exact, 2 % are allowed instead. "similar" is the lowest evidence from which on half of all
-answers are right. Evidence is the similarity plus `lead` times the distance to the second product (see
-`matcher.stages.tiers`); its weight is the ratio of a logistic regression's two coefficients.
+Every track asks the gallery as the matcher would, once as it is and once with its own product taken out; so do ever
+smaller parts of the gallery. What is "exact" and what "similar" is chosen for each number of vectors compared as
+`training.embedder.calibration` says. Evidence is the similarity plus `lead` times the distance to the second product
+(see `matcher.stages.tiers`); its weight is the ratio of a logistic regression's two coefficients.
 """
 
 from __future__ import annotations
@@ -17,10 +16,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from matcher.bundle import Bundle
-from matcher.stages.tiers import TRACKS
+from matcher.stages.tiers import TRACKS, Thresholds
 from matcher.stages.verify import Verifier
+from matcher.types import EXACT, NONE
 from training.cards import change_card
-from training.embedder.calibration import SIMILAR_PRECISION, choose_exact, threshold_for
+from training.embedder.calibration import shrunk, thresholds_by_size
 from training.fusion.answers import Answers, ask, fused
 from training.fusion.tracks import TrackSet
 
@@ -28,7 +28,7 @@ MOST_LEAD_WEIGHT = 0.5  # a lead depends on how crowded the gallery is, which di
 
 
 def calibrate_tracks(found: TrackSet, verifier: Verifier | None = None) -> dict[str, Any]:
-    """The part of the card's calibration that is for tracks: `exact`, `similar`, `lead`, and what was measured.
+    """The part of the card's calibration that is for tracks: thresholds, `lead`, and what was measured.
 
     Args:
         found: tracks of held-out garments and the gallery.
@@ -37,14 +37,14 @@ def calibrate_tracks(found: TrackSet, verifier: Verifier | None = None) -> dict[
     descriptors = np.stack([fused(track) for track in found.tracks])
     present, absent = (ask(found, descriptors, absent=gone, verifier=verifier) for gone in (False, True))
     lead = round(lead_weight(present, absent), 2)
-    with_product, without = evidence(present, lead), evidence(absent, lead)
-    exact = choose_exact(with_product[present.right], without)
-    both = np.concatenate([with_product, without])
-    right = np.concatenate([present.right, np.zeros(len(without), bool)])
-    similar = min(threshold_for(both, right, SIMILAR_PRECISION), exact)
-    # Rounded up: rounded down, a false answer might reach it again.
-    exact, similar = (float(np.ceil(value * 1e4) / 1e4) for value in (exact, similar))
-    return {"exact": exact, "similar": similar, "lead": lead, "measured": _measured(present, absent, exact, lead)}
+    asked = [
+        ask(found, descriptors, absent=True, verifier=verifier, kept=kept)
+        for kept in shrunk(len(found.gallery), found.gallery.types)
+    ]
+    searched = np.concatenate([one.searched for one in asked])
+    without = np.concatenate([evidence(one, lead) for one in asked])
+    chosen = {**thresholds_by_size(searched[searched > 0], without[searched > 0]), "lead": lead}
+    return {**chosen, "measured": _measured(present, absent, Thresholds.from_card(chosen))}
 
 
 def evidence(answers: Answers, lead: float) -> NDArray[np.float32]:
@@ -71,14 +71,22 @@ def _loss(weights: NDArray, told: NDArray, sign: NDArray) -> float:
     return float(np.logaddexp(0, -sign * (told @ weights)).mean() + 1e-4 * (weights[:2] ** 2).sum())
 
 
-def _measured(present: Answers, absent: Answers, exact: float, lead: float) -> dict[str, float | int]:
-    said = (evidence(present, lead) >= exact) & present.right
+def _measured(present: Answers, absent: Answers, thresholds: Thresholds) -> dict[str, float | int]:
+    """In the whole gallery."""
+    right, false = _tiers(present, thresholds), _tiers(absent, thresholds)
     return {
         "tracks": len(present.right),
         "recall@1": round(float(present.right.mean()), 4),
-        "recall_exact": round(float(said.mean()), 4),
-        "false_exact_removed": round(float((evidence(absent, lead) >= exact).mean()), 4),
+        "recall_exact": round(float((present.right & (right == EXACT)).mean()), 4),
+        "recall_shown": round(float((present.right & (right != NONE)).mean()), 4),
+        "false_exact_removed": round(float((false == EXACT).mean()), 4),
+        "shown_removed": round(float((false != NONE).mean()), 4),
     }
+
+
+def _tiers(answers: Answers, thresholds: Thresholds) -> NDArray[np.int64]:
+    found = zip(answers.rows, answers.scores, answers.searched.tolist(), strict=True)
+    return np.array([thresholds.among(searched).best(rows, scores) for rows, scores, searched in found], np.int64)
 
 
 def put_into(bundle: Bundle, calibration: dict[str, Any]) -> Path:
