@@ -20,6 +20,7 @@ from training.detector.batches import Batch, stream
 from training.detector.config import DetectorConfig
 from training.detector.model import MatchRCNN, Truth
 from training.ema import WeightAverage
+from training.processes import end_with_parent
 from training.settings import to_table
 
 log = logging.getLogger(__name__)
@@ -181,6 +182,7 @@ def train(config: DetectorConfig, out: Path) -> Path:
 def _run(rank: int, config: DetectorConfig, out: Path, store: str | None) -> None:
     torch.set_num_threads(config.threads)
     if store is not None:
+        end_with_parent()
         backend = "nccl" if config.device == "cuda" else "gloo"
         dist.init_process_group(backend, init_method=store, rank=rank, world_size=config.processes)
     try:

@@ -1,0 +1,23 @@
+"""Training processes that end with the one that started them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone.
+
+    A killed parent tells nobody. Its processes would go on with the training, and write their checkpoints over those of
+    the run that is resumed. Nothing happens in a process that `multiprocessing` did not start.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_watch, args=(parent,), name="asworn-parent", daemon=True).start()
+
+
+def _watch(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
