@@ -60,6 +60,9 @@ def test_what_there_is_time_for_arrives_in_order() -> None:
         assert len(sink.pts) + status.dropped == 40 and status.frames == len(sink.pts)
         assert live.latest(number)[0].pts == sink.pts[-1] == 39, "the newest frame is never the one that is dropped"
         assert len(live.latencies_ms(number)) == status.frames
+    live.forget(0)
+    assert live.latest(0) is None and live.latencies_ms(0) == [] and live.latest(1) is not None
+    assert live.status()[0].frames == len(sinks[0].pts), "its figures stay"
 
 
 @pytest.mark.parametrize("part", ["source", "sink", *PARTS])

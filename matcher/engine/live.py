@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from matcher.clock import Newest
 from matcher.engine.pool import Pool
 from matcher.engine.schedule import Schedule
 from matcher.engine.stream import Run, Status, Stream
@@ -91,6 +92,12 @@ class Live:
     def remove(self, number: int) -> None:
         """End one stream; its results are finished and its sinks closed. Its number is not used again."""
         self._runs[number].stop()
+
+    def forget(self, number: int) -> None:
+        """Keep of a stream that has ended no more than its figures: no picture, and no latencies."""
+        run = self._runs[number]
+        if run.ended:
+            run.latest, run.latencies = None, Newest()
 
     def pause(self, number: int, paused: bool = True) -> None:
         """Pass a stream's frames on without matching them, and clear what is shown; or match them again."""

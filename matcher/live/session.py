@@ -248,6 +248,7 @@ class Session:
             if time.monotonic() > end:
                 raise MatcherError(f"the stream {place.spec.name!r} does not end; try again")
             time.sleep(_POLL_S)
+        self.live.forget(place.number)
 
     def _over(self) -> bool:
         if self.live.wait(0):
