@@ -10,6 +10,7 @@ import pytest
 
 from matcher.bundle import Bundle, write_card
 from matcher.config import SettleConfig
+from matcher.errors import BundleError
 from matcher.stages.tiers import FALLBACK, MOST, MOST_LEAD, Thresholds, leads
 from matcher.types import EXACT, NONE, SIMILAR
 from tests.toy_bundle import make_bundle
@@ -86,6 +87,23 @@ def test_a_large_shop_asks_more_of_an_answer(tmp_path: Path, searched: int, exac
     section = {"exact": 0.9, "similar": 0.8, "sizes": {**SIZES, "growth": growth}}
     limits = Thresholds.of(calibrated(tmp_path / "b", section), SettleConfig()).among(searched)
     assert limits.exact == pytest.approx(exact, abs=1e-4) and limits.similar == pytest.approx(similar, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"exact": "high"},
+        {"sizes": {"searched": [10]}},
+        {"sizes": {**SIZES, "searched": [10, 10], "growth": {"exact": 0, "similar": 0}}},
+        {"sizes": {**SIZES, "exact": [0.8], "growth": {"exact": 0, "similar": 0}}},
+        {"sizes": {"searched": [], "exact": [], "similar": [], "growth": {"exact": 0, "similar": 0}}},
+        {"sizes": [1, 2]},
+        {"tracks": [0.8]},
+    ],
+)
+def test_a_calibration_that_makes_no_sense_is_refused(tmp_path: Path, section: dict) -> None:
+    with pytest.raises(BundleError, match="calibration of the embedder that cannot be understood"):
+        Thresholds.of(calibrated(tmp_path / "b", section), SettleConfig(), fused=True)
 
 
 def test_thresholds_that_were_set_hold_for_every_size(tmp_path: Path) -> None:

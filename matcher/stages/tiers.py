@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from matcher.bundle import Bundle
 from matcher.config import SettleConfig
+from matcher.errors import BundleError
 from matcher.types import EXACT, NONE, SIMILAR
 
 # For bundles whose card has no calibration: cosines that mean so with embeddings of the usual kind.
@@ -35,6 +37,16 @@ class BySize:
     searched: tuple[int, ...]
     least: tuple[float, ...]
     growth: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no table of thresholds.
+
+        Raises:
+            ValueError: the numbers are none, do not rise, or are not as many as thresholds.
+        """
+        rising = all(a < b for a, b in pairwise((0, *self.searched)))
+        if not self.searched or len(self.searched) != len(self.least) or not rising:
+            raise ValueError("thresholds by size need as many rising numbers as thresholds")
 
     def at(self, searched: int) -> float:
         """The threshold where so many vectors are compared; what lies between two numbers goes by their logarithm."""
@@ -66,9 +78,16 @@ class Thresholds:
             bundle: weights with their card.
             config: settings.
             fused: for the descriptors of tracks; where the card does not tell them apart, as for single views.
+
+        Raises:
+            BundleError: the card's calibration cannot be understood.
         """
         given = bundle.model("embedder").get("calibration", {})
-        found = cls.from_card(given.get(TRACKS, given) if fused else given)
+        try:
+            found = cls.from_card(given.get(TRACKS, given) if fused else given)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            problem = f"the card of {bundle.folder} has a calibration of the embedder that cannot be understood"
+            raise BundleError(f"{problem}; export the bundle again") from None
         asked = {"exact": config.exact_threshold, "similar": config.similar_threshold}
         asked = {tier: float(least) for tier, least in asked.items() if least is not None}
         found = replace(found, **asked, sizes=tuple(one for one in found.sizes if one[0] not in asked))
@@ -110,7 +129,9 @@ def _sizes(section: Mapping[str, Any]) -> list[tuple[str, BySize]]:
     if not section:
         return []
     searched, growth = tuple(map(int, section["searched"])), section["growth"]
-    return [(tier, BySize(searched, tuple(section[tier]), float(growth[tier]))) for tier in ("exact", "similar")]
+    return [
+        (tier, BySize(searched, tuple(map(float, section[tier])), float(growth[tier]))) for tier in ("exact", "similar")
+    ]
 
 
 @lru_cache(4096)  # a film asks for the same few numbers over and over
