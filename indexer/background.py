@@ -13,8 +13,14 @@ _DIFFERENT = 14.0  # a colour this far from the border's is not background
 _LEAST_SHARE = 0.02  # of the picture; less is a speck, not a garment
 
 
-def foreground(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Box and mask of what stands on a plain background; all of the picture where the background is not plain.
+def whole(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Box and mask of all of a picture; see `foreground`."""
+    height, width = image.shape[:2]
+    return np.array([0, 0, width, height], np.float32), np.ones((MASK_SIZE, MASK_SIZE), np.float32)
+
+
+def foreground(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Box and mask of what stands on a plain background; None where the background is not plain.
 
     Args:
         image: (H, W, 3) uint8 BGR.
@@ -25,7 +31,7 @@ def foreground(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[n
     height, width = image.shape[:2]
     found = _separate(image)
     if found is None:
-        return np.array([0, 0, width, height], np.float32), np.ones((MASK_SIZE, MASK_SIZE), np.float32)
+        return None
     x, y, w, h = cv2.boundingRect(found)
     mask = cv2.resize(found[y : y + h, x : x + w].astype(np.float32), (MASK_SIZE,) * 2, interpolation=cv2.INTER_AREA)
     scale = np.array([width / found.shape[1], height / found.shape[0]] * 2, np.float32)

@@ -7,12 +7,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.background import foreground
+from indexer.background import foreground, whole
 from matcher.boxes import area
 from matcher.bundle import Bundle
 from matcher.config import DetectConfig
 from matcher.stages.classify import Classifier
-from matcher.stages.detect import Detector
+from matcher.stages.detect import Detector, Proposals
 from matcher.stages.embed import Embedder
 from matcher.stages.models import Runtime
 from matcher.taxonomy import SLOTS, TYPE_IDS, TYPES
@@ -20,10 +20,11 @@ from matcher.types import Garments
 
 DETECTOR, WHOLE = "detector", "whole"
 # Part of the key under which descriptions are used again: raise it when the same picture would give another one.
-VERSION = 2
+VERSION = 3
 # A shop's picture shows what the feed says, so a hesitant box of the right type is better than none.
 _HINTED_SCORE = 0.15
 _LEAST_SHARE = 0.01  # of the picture: a smaller box is a detail, not the product
+_COARSE_SIDE = 128  # pixels: a small picture scaled up to the usual size has details where a garment is looked for
 
 
 class Description(NamedTuple):
@@ -104,15 +105,24 @@ class BundleDescriber:
 
     def locate(self, image: NDArray[np.uint8], type_hint: str | None) -> Located:
         """Find the product; arguments as for `describe`."""
-        proposals = self._detector.propose(image)
-        found = _large_enough(self._detector.select(proposals, self._threshold(type_hint)), image)
-        chosen = _of_type(found, type_hint) if type_hint else _most_prominent(found)
+        proposals, chosen = self._find(image, type_hint)
+        standing = None if len(chosen) else foreground(image)
+        if not len(chosen) and standing is None:
+            proposals, chosen = self._find(image, type_hint, _COARSE_SIDE)
         if len(chosen):
             masked = self._detector.add_masks(proposals, chosen)
             xyxy, mask, how = chosen.xyxy[0], masked.mask[0], DETECTOR
         else:
-            (xyxy, mask), how = foreground(image), WHOLE
+            (xyxy, mask), how = standing or whole(image), WHOLE
         return Located(self._told_type(image, xyxy, chosen, type_hint), xyxy, mask, how)
+
+    def _find(
+        self, image: NDArray[np.uint8], type_hint: str | None, short_side: int | None = None
+    ) -> tuple[Proposals, Garments]:
+        """The detector's proposals, and the product among them or none."""
+        proposals = self._detector.propose(image, short_side)
+        found = _large_enough(self._detector.select(proposals, self._threshold(type_hint)), image)
+        return proposals, _of_type(found, type_hint) if type_hint else _most_prominent(found)
 
     def _threshold(self, type_hint: str | None) -> float:
         return min(_HINTED_SCORE, self._detector.threshold) if type_hint else self._detector.threshold

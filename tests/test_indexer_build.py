@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.background import foreground
+from indexer.background import foreground, whole
 from indexer.build import BuildOptions, NothingIndexed, Tally, build
 from indexer.describe import DETECTOR, WHOLE, BundleDescriber, Description
 from indexer.feeds.base import FeedContent, Rejected
@@ -25,6 +25,7 @@ from matcher.catalog.changes import Changes
 from matcher.catalog.check import check
 from matcher.catalog.writer import CatalogWriter
 from matcher.errors import CatalogError, FeedError
+from matcher.stages.detect import Detector, Proposals
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import Product
 from tests.toy_bundle import make_bundle, paint
@@ -374,14 +375,38 @@ class TestBackground:
 
     def test_a_busy_picture_is_taken_whole(self) -> None:
         noise = np.random.default_rng(1).integers(0, 255, (200, 100, 3), np.uint8)
-        xyxy, mask = foreground(cv2.resize(noise, (50, 100), interpolation=cv2.INTER_NEAREST))
-        assert xyxy.tolist() == [0, 0, 50, 100] and mask.min() == 1
+        busy = cv2.resize(noise, (50, 100), interpolation=cv2.INTER_NEAREST)
+        xyxy, mask = whole(busy)
+        assert foreground(busy) is None and xyxy.tolist() == [0, 0, 50, 100] and mask.min() == 1
 
     def test_specks_are_no_garment(self) -> None:
         image = np.full((300, 300, 3), 240, np.uint8)
         image[10:14, 10:14] = 0
-        xyxy, _ = foreground(image)
-        assert xyxy.tolist() == [0, 0, 300, 300]
+        assert foreground(image) is None
+
+
+def test_what_is_not_found_is_looked_for_in_a_coarser_picture(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, works, describer, real = [], set(), BundleDescriber(bundle), Detector.propose
+
+    def propose(self: Detector, image: NDArray[np.uint8], short_side: int | None = None) -> Proposals:
+        asked.append(short_side)
+        found = real(self, image, short_side)
+        return found if short_side in works else replace(found, scores=np.zeros_like(found.scores))
+
+    monkeypatch.setattr(Detector, "propose", propose)
+    random = np.random.default_rng(1)
+    busy = np.kron(random.integers(0, 255, (20, 30, 3), np.uint8), np.ones((10, 10, 1), np.uint8))
+    plain = np.full((200, 300, 3), 240, np.uint8)
+    plain[50:150, 100:200] = 40
+    results = {}
+    for name, image, side in (("usual", busy, None), ("coarse", busy, 128), ("never", busy, 1), ("plain", plain, 1)):
+        asked.clear()
+        works.clear()
+        works.add(side)
+        results[name] = (describer.locate(image, None).localised, list(asked))
+    assert results["usual"] == (DETECTOR, [None]) and results["coarse"] == (DETECTOR, [None, 128])
+    assert results["never"] == (WHOLE, [None, 128])
+    assert results["plain"] == (WHOLE, [None]), "what stands on a plain ground is clear enough"
 
 
 def test_pictures_come_in_order_and_threads_end(shop: Path) -> None:

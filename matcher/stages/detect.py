@@ -97,13 +97,17 @@ class Detector:
         found = self.propose(image)
         return self.add_masks(found, self.select(found, threshold))
 
-    def propose(self, image: NDArray[np.uint8]) -> Proposals:
-        """Run the network on a picture (H, W, 3) uint8 BGR.
+    def propose(self, image: NDArray[np.uint8], short_side: int | None = None) -> Proposals:
+        """Run the network on a picture.
+
+        Args:
+            image: (H, W, 3) uint8 BGR.
+            short_side: pixels that it is scaled to; as configured when None.
 
         Raises:
             BundleError: its attributes are not those that the card names.
         """
-        canvas, scale = self._fitted(image)
+        canvas, scale = self._fitted(image, short_side)
         output = self._session.run(image=canvas[None])
         boxes, scores, attributes = output.pop("boxes"), output.pop("scores"), output.pop("attributes", None)
         if self.words is not None and (attributes is None or attributes.shape[1] != len(self.words.names)):
@@ -167,9 +171,13 @@ class Detector:
         garments = Garments(self._in_source(found, rows), found.scores[rows, types], type_probs=probs)
         return self.add_masks(found, garments) if masks else garments
 
-    def _fitted(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    def _fitted(
+        self, image: NDArray[np.uint8], short_side: int | None = None
+    ) -> tuple[NDArray[np.uint8], tuple[float, float]]:
         """The picture as the network takes it, and (x, y) pixels of that per pixel of the picture."""
-        return (image, (1.0, 1.0)) if self._whole else fit(image, self._short_side, self._max_side, self._stride)
+        if self._whole:
+            return image, (1.0, 1.0)
+        return fit(image, short_side or self._short_side, self._max_side, self._stride)
 
     def _apart(self, found: Proposals, garments: Garments) -> Garments:
         """Leave out garments whose masks show a better one's cloth. Doubtful ones are not worth a mask here."""

@@ -2,7 +2,7 @@
 
 How: every held-out garment asks the gallery with its own product taken out, since in a film most clothes are of no shop
 at hand. Only products of the query's likeliest types are searched, as at run time. "exact" is the least evidence that
-no more than 5 % of these answers reach, "similar" what 25 % of them reach. The more is searched, the more alike is the
+no more than 3 % of these answers reach, "similar" what 25 % of them reach. The more is searched, the more alike is the
 best wrong product (extreme values grow with the logarithm of the number), so the gallery is halved again and again and
 the thresholds are chosen for each number of vectors compared.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-FALSE = {"exact": 0.05, "similar": 0.25}  # shares that may reach a tier although the product is absent
+FALSE = {"exact": 0.03, "similar": 0.25}  # shares that may reach a tier although the product is absent
 _LEAST_ANSWERS = 200  # fewer tell too little about a size
 _LEAST_GALLERY = 32
 _MOST_DRAWS = 8  # of a small gallery out of the whole one
