@@ -19,6 +19,7 @@ from scipy.optimize import isotonic_regression
 FALSE = {"exact": 0.03, "similar": 0.25}  # shares that may reach a tier although the product is absent
 _LEAST_ANSWERS = 200  # fewer tell too little about a size
 _LEAST_GALLERY = 32
+_LEAST_POWER = 3  # of two: where fewer are compared, the thresholds for eight hold; being alone makes nothing exact
 _MOST_DRAWS = 8  # of a small gallery out of the whole one
 _SEED = 650_000_000
 
@@ -84,7 +85,7 @@ def thresholds_by_size(searched: NDArray[np.int64], evidence: NDArray[np.float32
         {"exact", "similar": for the largest number, "sizes": {"searched": [..] rising, "exact": [..], "similar": [..]
         never falling, "growth": {"exact", "similar"}: what is added for each e-fold beyond the largest number}}.
     """
-    groups = [np.flatnonzero(np.log2(searched).round() == power) for power in range(64)]
+    groups = [np.flatnonzero(np.log2(searched).round() == power) for power in range(_LEAST_POWER, 64)]
     groups = [group for group in groups if len(group) >= _LEAST_ANSWERS] or [np.arange(len(searched))]
     numbers = np.array([np.exp(np.log(searched[group]).mean()) for group in groups])
     weights = np.array([len(group) for group in groups], np.float64)
