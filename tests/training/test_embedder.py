@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from matcher.outline import refined
-from matcher.stages.tiers import Thresholds
+from matcher.stages.tiers import FALLBACK, Thresholds
 from training.data.garment_crops import FLAT, TRAIN, TRYON, VALIDATION, WORN, Garments, GarmentStore
 from training.embedder import train as training
 from training.embedder.baselines import describe_with, hsv_histogram
@@ -257,6 +257,7 @@ def test_calibration_asks_without_the_product_and_within_its_type() -> None:
     assert searched.tolist() == [1] and best == pytest.approx([0.4]), "the first has no rival of its type"
     thresholds = calibrate(scores, np.array([0, 1]), np.array([0, 1, 1]))
     assert thresholds["similar"] == thresholds["exact"] == pytest.approx(0.4, abs=2e-4)
+    assert calibrate(scores, np.array([0, 1]), np.array([0, 1, 2])) == FALLBACK, "nobody has a rival"
 
 
 def test_galleries_shrink_type_by_type() -> None:

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from matcher.stages.tiers import FALLBACK
+
 FALSE = {"exact": 0.03, "similar": 0.25}  # shares that may reach a tier although the product is absent
 _LEAST_ANSWERS = 200  # fewer tell too little about a size
 _LEAST_GALLERY = 32
@@ -83,8 +85,11 @@ def thresholds_by_size(searched: NDArray[np.int64], evidence: NDArray[np.float32
 
     Returns:
         {"exact", "similar": for the largest number, "sizes": {"searched": [..] rising, "exact": [..], "similar": [..]
-        never falling, "growth": {"exact", "similar"}: what is added for each e-fold beyond the largest number}}.
+        never falling, "growth": {"exact", "similar"}: what is added for each e-fold beyond the largest number}}; the
+        matcher's own thresholds where there are no answers.
     """
+    if not len(searched):
+        return dict(FALLBACK)
     groups = [np.flatnonzero(np.log2(searched).round() == power) for power in range(_LEAST_POWER, 64)]
     groups = [group for group in groups if len(group) >= _LEAST_ANSWERS] or [np.arange(len(searched))]
     numbers = np.array([np.exp(np.log(searched[group]).mean()) for group in groups])
