@@ -20,11 +20,13 @@ from matcher.types import Garments
 
 DETECTOR, WHOLE = "detector", "whole"
 # Part of the key under which descriptions are used again: raise it when the same picture would give another one.
-VERSION = 3
+VERSION = 4
 # A shop's picture shows what the feed says, so a hesitant box of the right type is better than none.
 _HINTED_SCORE = 0.15
 _LEAST_SHARE = 0.01  # of the picture: a smaller box is a detail, not the product
-_COARSE_SIDE = 128  # pixels: a small picture scaled up to the usual size has details where a garment is looked for
+# Pixels of the short side. A picture that is smaller than the usual size is looked at as it is: scaled up, it has blur
+# where a garment's details are looked for. Where nothing is found at the usual size, a coarse copy may show it.
+_LEAST_SIDE, _COARSE_SIDE = 96, 128
 
 
 class Description(NamedTuple):
@@ -88,8 +90,8 @@ class BundleDescriber:
             BackendError: the backend or the device is not installed.
         """
         # One large garment is found as well in a smaller picture, and sooner, than people in a film.
-        side = bundle.model("detector").get("shop_side")
-        self._detector = Detector(bundle, DetectConfig(short_side=side), runtime)
+        self._side: int | None = bundle.model("detector").get("shop_side")
+        self._detector = Detector(bundle, DetectConfig(short_side=self._side), runtime)
         self._classifier = Classifier(bundle, runtime) if "classifier" in bundle.card["models"] else None
         self._embedder = Embedder(bundle, runtime)
         self.dimension = self._embedder.dimension
@@ -105,9 +107,9 @@ class BundleDescriber:
 
     def locate(self, image: NDArray[np.uint8], type_hint: str | None) -> Located:
         """Find the product; arguments as for `describe`."""
-        proposals, chosen = self._find(image, type_hint)
+        proposals, chosen = self._find(image, type_hint, self._native_side(image))
         standing = None if len(chosen) else foreground(image)
-        if not len(chosen) and standing is None:
+        if not len(chosen) and standing is None and self._detector.scales:
             proposals, chosen = self._find(image, type_hint, _COARSE_SIDE)
         if len(chosen):
             masked = self._detector.add_masks(proposals, chosen)
@@ -115,6 +117,11 @@ class BundleDescriber:
         else:
             (xyxy, mask), how = standing or whole(image), WHOLE
         return Located(self._told_type(image, xyxy, chosen, type_hint), xyxy, mask, how)
+
+    def _native_side(self, image: NDArray[np.uint8]) -> int | None:
+        """The short side at which a small picture is looked at; None = the usual one."""
+        side = max(min(image.shape[:2]), _LEAST_SIDE)
+        return side if self._side is not None and side < self._side else None
 
     def _find(
         self, image: NDArray[np.uint8], type_hint: str | None, short_side: int | None = None

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -25,6 +22,7 @@ from matcher.errors import InputError
 from matcher.sinks.video import VideoWriter
 from matcher.video.open import open_video
 from tests import clips
+from tests.terminal import ctrl_c, running
 from tests.test_pipeline import walk
 from tests.toy_bundle import make_bundle, paint
 from tests.toy_shop import write_shop
@@ -164,20 +162,9 @@ def test_ctrl_c_leaves_nothing_half_written(shop: Path, tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "long.mp4", (640, 360), Fraction(25), Fraction(1, 25)) as writer:
         for i, image in enumerate(frames):
             writer.write(image, i)
-    args = [sys.executable, "-m", "matcher", "match", str(tmp_path / "long.mp4"), "--bundle", str(shop / "toy")]
-    # A test run in the background ignores SIGINT, and its children would too.
-    run = subprocess.Popen(
-        [*args, "--out", str(tmp_path / "r")],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("r/.unfinished-*/.*frames*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    run.send_signal(signal.SIGINT)
-    _, errors = run.communicate(timeout=60)
+    args = ["match", str(tmp_path / "long.mp4"), "--bundle", str(shop / "toy"), "--out", str(tmp_path / "r")]
+    with running(*args) as run:
+        _, errors = ctrl_c(run, once=lambda: list(tmp_path.glob("r/.unfinished-*/.*frames*")))
     assert run.returncode == 130 and "stopped; nothing half-written" in errors and "Traceback" not in errors
     assert not (tmp_path / "r").exists()
 

@@ -23,6 +23,7 @@ from training.evaluation.retrieval_eval import (
     best_garment,
     describer,
     evaluate_retrieval,
+    ranked,
     summarise,
 )
 
@@ -38,6 +39,25 @@ def test_figures_of_known_ranks() -> None:
         "mrr": round((1 + 1 + 1 / 2 + 1 / 5 + 1 / 6 + 1 / 21) / 8, 4),
         "undetected": 0.125,
     }
+
+
+class Shelf:
+    """Answers of a shop of four products to two garments."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def search(self, embeddings: np.ndarray, type_probs: np.ndarray, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
+        rows, scores = np.array([[3, 1, -1], [2, 3, 0]]), np.array([[0.7, 0.6, -1.0], [0.9, 0.8, 0.6]], np.float32)
+        return rows[: len(embeddings)], scores[: len(embeddings)]
+
+
+def test_the_best_score_of_any_garment_counts() -> None:
+    two = rows((0, 0, 9, 9), (0, 0, 5, 5), score=(0.9, 0.9)).with_columns(embedding=np.zeros((2, 8), np.float32))
+    products, garments = ranked(Shelf(), two, 3)
+    assert products.tolist() == [2, 3, 1, 0] and garments.tolist() == [1, 1, 0, 1]
+    products, garments = ranked(Shelf(), two[:1], 3)
+    assert products.tolist() == [3, 1] and garments.tolist() == [0, 0]
 
 
 def test_no_query_divides_by_nothing() -> None:
@@ -119,6 +139,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Describer, Catalog, P
         writer.commit()
     worn = {"tops": (40, 40, 120, 150), "bags": (130, 60, 160, 100)}
     cv2.imwrite(str(root / "street.png"), paint((200, 200), worn))
+    cv2.imwrite(str(root / "top.png"), paint((200, 200), {"tops": worn["tops"]}))
     cv2.imwrite(str(root / "empty.png"), paint((200, 200), {}))
     return describe, Catalog.load(root / "shop", bundle.embedder_hash), root
 
@@ -128,12 +149,14 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Describer, Catalog, P
     [
         # boxes given: each finds its own product
         (["street.png,40,40,120,150,p-tops", "street.png,130,60,160,100,p-bags"], 1.0, 1.0, 0.0),
-        # no box: the top is the best garment, so the bag is missed (it is in no searched type)
-        (["street.png,,,,,p-tops", "street.png,,,,,p-bags"], 0.5, 0.5, 0.0),
+        # no box: all that is worn is asked for, and the better match comes first
+        (["street.png,,,,,p-tops", "street.png,,,,,p-bags"], 0.5, 0.75, 0.0),
+        # the same beside a given box
+        (["street.png,40,40,120,150,p-tops", "street.png,,,,,p-hats"], 0.5, 0.5, 0.0),
         # nothing to be found in the picture
-        (["street.png,,,,,p-tops", "empty.png,,,,,p-tops"], 0.5, 0.5, 0.5),
+        (["top.png,,,,,p-tops", "empty.png,,,,,p-tops"], 0.5, 0.5, 0.5),
         # a product that the catalogue does not have
-        (["street.png,,,,,p-tops", "street.png,,,,,p-unknown"], 0.5, 0.5, 0.0),
+        (["top.png,,,,,p-tops", "street.png,,,,,p-unknown"], 0.5, 0.5, 0.0),
     ],
 )
 def test_a_small_shop(toy: tuple, lines: list[str], recall: float, mrr: float, undetected: float) -> None:

@@ -409,6 +409,23 @@ def test_what_is_not_found_is_looked_for_in_a_coarser_picture(bundle: Bundle, mo
     assert results["plain"] == (WHOLE, [None]), "what stands on a plain ground is clear enough"
 
 
+def test_small_pictures_are_not_scaled_up(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, real = [], Detector.propose
+
+    def propose(self: Detector, image: NDArray[np.uint8], short_side: int | None = None) -> Proposals:
+        asked.append(short_side)
+        return real(self, image, short_side)
+
+    monkeypatch.setattr(Detector, "propose", propose)
+    card = bundle.card["models"] | {"detector": bundle.model("detector") | {"shop_side": 200}}
+    for models in (card, bundle.card["models"]):
+        describer = BundleDescriber(Bundle(bundle.folder, bundle.card | {"models": models}))
+        for height, width in ((300, 150), (50, 80), (400, 300)):
+            box = (5, 5, width - 5, height - 5)
+            assert describer.locate(paint((width, height), {"tops": box}), "tops").localised == DETECTOR
+    assert asked == [150, 96, None, None, None, None]
+
+
 def test_pictures_come_in_order_and_threads_end(shop: Path) -> None:
     content = open_feed(shop).read()
     items = [replace(item, row=i) for i in range(40) for item in content.items]

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -24,6 +20,7 @@ from matcher.engine.pool import Pool
 from matcher.engine.queues import Latest
 from matcher.engine.schedule import Schedule
 from matcher.types import Frame
+from tests.terminal import ctrl_c, running
 from tests.test_cli_match import shop  # noqa: F401 - a fixture
 from tests.test_runner import Collect, Oops, Stages
 from tests.threads import in_time
@@ -198,20 +195,11 @@ def test_the_command(shop: Path, tmp_path: Path, sources: int) -> None:  # noqa:
 
 def test_ctrl_c_is_the_usual_end(shop: Path, tmp_path: Path) -> None:  # noqa: F811
     args = ["live", str(shop / "walk.mp4"), "--loop", "--bundle", str(shop / "toy"), "--out", str(tmp_path / "r")]
-    run = subprocess.Popen(
-        [sys.executable, "-m", "matcher", *args],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 60
-    while not any(path.stat().st_size for path in tmp_path.glob("r/.unfinished-*/.*frames*")):
-        assert run.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    run.send_signal(signal.SIGINT)
-    out, errors = run.communicate(timeout=60)
+    written = tmp_path.glob
+    with running(*args) as run:
+        out, errors = ctrl_c(
+            run, once=lambda: any(path.stat().st_size for path in written("r/.unfinished-*/.*frames*"))
+        )
     assert run.returncode == 0 and "frames" in out and "Traceback" not in errors
     lines = (tmp_path / "r" / "frames.jsonl").read_text().splitlines()
     assert json.loads((tmp_path / "r" / "run.json").read_text())["frames"] == len(lines) > 0

@@ -61,6 +61,16 @@ def test_every_stage_is_timed_in_every_frame(bundle: Bundle, catalog: Catalog) -
     assert not pipeline.timings
 
 
+def test_what_is_worn_for_hours_stays_one_track_and_one_product(bundle: Bundle, catalog: Catalog) -> None:
+    pipeline, image = Pipeline(catalog=catalog, bundle=bundle), paint((160, 120), {"tops": (30, 20, 110, 100)})
+    views, frames = 0, 1500  # more than a power of two can be a number of
+    for i in range(frames):
+        garments = pipeline(Frame(image, 10 * i, Fraction(1), index=i))
+        views += int(garments.due.sum())
+        assert garments.track_id.tolist() == [1] and garments.product.id == "p-tops"
+    assert views > 0.9 * frames and garments.tier.tolist() == [EXACT]
+
+
 def test_few_frames_are_embedded(bundle: Bundle, catalog: Catalog) -> None:
     pipeline = Pipeline(catalog=catalog, bundle=bundle)
     due = sum(int(pipeline(frame).due.sum()) for frame in islice(walk(80), 30))

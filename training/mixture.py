@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from matcher.bundle import Bundle
 from training.data.clip_garments import clip_garments
+from training.data.found_masks import with_found
 from training.data.garment_crops import TRAIN, VALIDATION, Garments, GarmentStore
 from training.data.garment_sources import cached, drawn_garments, flat_garments
 from training.data.garment_sources import street_garments as worn_garments
@@ -31,6 +33,8 @@ class GarmentData:
         tried_on_street: people who wear each garment of somebody else; 0 = none.
         clips: folder of video clips whose tracks give pairs, see `training.data.clip_garments`; may be empty.
         scenes: drawn scenes to cut worn garments from, with a packshot of each; 0 = none.
+        found_by: bundle (a folder, or a packaged name) whose detector's masks half of the worn views have; empty for
+            simulated faults alone. See `training.data.found_masks`.
         review: store of judged garments to train on alone, made by `training.review`; empty for the sources above.
     """
 
@@ -42,6 +46,7 @@ class GarmentData:
     tried_on_street: int = 0
     clips: str = ""
     scenes: int = 0
+    found_by: str = ""
     review: str = ""
 
 
@@ -53,6 +58,7 @@ def open_garments(data: GarmentData) -> Garments:
 
     Raises:
         ConfigError: there is no such data set, or no garment of a known type in it.
+        BundleError: there is no bundle `found_by`, or it has no detector.
         InputError: its folder does not hold it.
     """
     if data.review:
@@ -72,6 +78,9 @@ def open_garments(data: GarmentData) -> Garments:
             stores.append(
                 _drawn(data.cache / f"drawn-{split}-{data.scenes}", max(round(data.scenes * share), 1), first, split)
             )
+    if data.found_by:
+        bundle = Bundle.open(data.found_by)
+        stores = [with_found(store, bundle) for store in stores]
     return Garments(stores)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -89,12 +89,12 @@ class Generation:
 
     def searched(self, type_probs: NDArray[np.float32], top_types: int = 2) -> NDArray[np.int64]:
         """(N,) how many vectors a search with these (N, T) types compares, listings under a second type included."""
-        sizes = np.array([self._size(name) for name in TYPES], np.int64)
-        return (_top(np.asarray(type_probs, np.float32), top_types) * sizes).sum(1)
+        return (_top(np.asarray(type_probs, np.float32), top_types) * self._sizes).sum(1)
 
-    def _size(self, type_name: str) -> int:
-        section = self.manifest.types.get(type_name, {})
-        return section.get("vectors", 0) + section.get("listed", 0)
+    @cached_property
+    def _sizes(self) -> NDArray[np.int64]:
+        """(T,) vectors of each type."""
+        return np.array([len(self.types[name].owners) if name in self.types else 0 for name in TYPES], np.int64)
 
     def _checked(self, embeddings: NDArray, type_probs: NDArray, k: int) -> tuple[NDArray, NDArray]:
         queries = np.ascontiguousarray(embeddings, np.float32)

@@ -42,7 +42,16 @@ class Proposals:
 
 
 class Detector:
-    """Finds garments in one picture. Holds no state between pictures; safe to call from several threads."""
+    """Finds garments in one picture. Holds no state between pictures; safe to call from several threads.
+
+    Attributes:
+        config: the settings.
+        scales: whether a picture is scaled to the size that is asked for; a detector of another project prepares it
+            itself, and answers in pixels of the picture.
+        threshold: least score.
+        start_score: least score to begin a track with.
+        words: what its attributes stand for; None where it has none.
+    """
 
     def __init__(
         self,
@@ -66,9 +75,8 @@ class Detector:
         self.config = config or DetectConfig()
         runtime = runtime or Runtime()
         card = bundle.model("detector")
-        # A detector of another project prepares the picture itself, and answers in pixels of the picture.
-        self._whole = "backend" in card
-        if not self._whole:
+        self.scales = "backend" not in card
+        if self.scales:
             self._short_side = self.config.short_side or card["input"]["short_side"]
             self._max_side = self.config.max_side or card["input"]["max_side"]
             self._stride = card["input"].get("stride", 32)
@@ -102,7 +110,7 @@ class Detector:
 
         Args:
             image: (H, W, 3) uint8 BGR.
-            short_side: pixels that it is scaled to; as configured when None.
+            short_side: pixels that it is scaled to, where it is; as configured when None.
 
         Raises:
             BundleError: its attributes are not those that the card names.
@@ -175,7 +183,7 @@ class Detector:
         self, image: NDArray[np.uint8], short_side: int | None = None
     ) -> tuple[NDArray[np.uint8], tuple[float, float]]:
         """The picture as the network takes it, and (x, y) pixels of that per pixel of the picture."""
-        if self._whole:
+        if not self.scales:
             return image, (1.0, 1.0)
         return fit(image, short_side or self._short_side, self._max_side, self._stride)
 

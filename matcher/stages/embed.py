@@ -13,7 +13,13 @@ from matcher.types import Frame, Garments
 
 
 class Embedder:
-    """Computes embeddings of the garments of one picture in one batch."""
+    """Computes embeddings of the garments of one picture in one batch.
+
+    Attributes:
+        dimension: length of an embedding.
+        size: side of the crops that the network takes, in pixels.
+        margin: what a crop shows around the box, as a share of its longer side.
+    """
 
     def __init__(self, bundle: Bundle, runtime: Runtime | None = None) -> None:
         """Load the embedder.
@@ -26,7 +32,8 @@ class Embedder:
         # Another project's embedder says itself what it takes: the card knows its name only.
         card = getattr(self._session, "card", bundle.model("embedder"))
         self.dimension: int = card["dimension"]
-        self._size, self._margin = card["input"]["size"], card["input"]["margin"]
+        self.size: int = card["input"]["size"]
+        self.margin: float = card["input"]["margin"]
         self._uses_mask = card["input"].get("mask", True)
         self._refines = card["input"].get("refine", False)
 
@@ -61,9 +68,21 @@ class Embedder:
             return np.zeros((0, self.dimension), np.float32)
         if mask is None:
             mask = np.ones((len(xyxy), 2, 2), np.float32)
-        inputs = {"crops": np.stack([crop_square(image, box, self._size, self._margin) for box in xyxy])}
+        crops = np.stack([crop_square(image, box, self.size, self.margin) for box in xyxy])
+        pairs = zip(mask, xyxy, strict=True)
+        return self.of_crops(crops, np.stack([mask_on_crop(one, box, self.size, self.margin) for one, box in pairs]))
+
+    def of_crops(self, crops: NDArray[np.uint8], masks: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embeddings of crops that are cut already.
+
+        Args:
+            crops: (N, size, size, 3) uint8 BGR, N at least 1.
+            masks: (N, size, size) 0..1 on them.
+
+        Returns:
+            (N, D) float32, L2-normalised.
+        """
+        inputs = {"crops": crops}
         if self._uses_mask:
-            pairs = zip(mask, xyxy, strict=True)
-            masks = np.stack([mask_on_crop(one, box, self._size, self._margin) for one, box in pairs])
-            inputs["masks"] = refined(inputs["crops"], masks) if self._refines else masks
+            inputs["masks"] = refined(crops, masks) if self._refines else masks
         return self._session.run(**inputs)["embedding"]

@@ -52,7 +52,7 @@ class BySize:
         """The threshold where so many vectors are compared; what lies between two numbers goes by their logarithm."""
         beyond = math.log(max(searched, self.searched[-1]) / self.searched[-1])
         within = float(np.interp(math.log(max(searched, 1)), np.log(self.searched), self.least))
-        return within if beyond == 0 else max(min(within + self.growth * beyond, MOST), within)
+        return max(min(within + self.growth * beyond, MOST), within)
 
 
 @dataclass(frozen=True)

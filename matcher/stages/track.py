@@ -54,7 +54,8 @@ class Track:
         if not self.views:
             return np.inf
         better = quality / max(self.best_quality * config.better_view, 1e-6)
-        wait = config.refresh_s * min(FIRST_REFRESH * 2 ** (self.views - 1), 1.0)
+        # Bounded first: a garment that stays for hours has more views than a power of two can be a number of.
+        wait = config.refresh_s * min(FIRST_REFRESH * 2.0 ** min(self.views - 1, 60), 1.0)
         return max(better, (time - self.embedded_at) / max(wait, 1e-6))
 
     def embed(self, quality: float, time: float) -> None:

@@ -262,7 +262,7 @@ def test_calibration_asks_without_the_product_and_within_its_type() -> None:
 
 def test_galleries_shrink_type_by_type() -> None:
     types = np.repeat([0, 1], [192, 64])
-    parts = list(shrunk(256, types))
+    parts = list(shrunk(types))
     assert [int(part.sum()) for part in parts] == [256] + 2 * [128] + 4 * [64] + 8 * [32]
     for part in parts:
         assert 3 * part[types == 1].sum() == part[types == 0].sum()

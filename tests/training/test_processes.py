@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from tests.live_stage import until
 
 PROGRAM = """
 import multiprocessing, os, pathlib, sys, time
@@ -33,15 +33,6 @@ if __name__ == "__main__":
 ROOT = Path(__file__).parents[2]
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 30) -> bool:
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def is_there(process: int) -> bool:
     """A process that has ended but is still listed does not count."""
     with suppress(OSError):
@@ -55,13 +46,13 @@ def test_processes_end_when_the_one_that_started_them_is_killed(tmp_path: Path) 
     noted = tmp_path / "pid"
     parent = subprocess.Popen([sys.executable, tmp_path / "program.py", noted, ROOT])
     try:
-        assert wait_until(noted.exists)
+        until(noted.exists)
         child = int(noted.read_text())
         assert is_there(child)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
         try:
-            assert wait_until(lambda: not is_there(child))
+            until(lambda: not is_there(child))
         finally:
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)

@@ -11,6 +11,7 @@ from training.data.cutouts import Cutout, Scene, cut_out, paste
 from training.data.finish import finish
 from training.data.photometric import degrade
 from training.data.records import Sample
+from training.data.rooms import furnished_room
 from training.data.store import Store
 
 # Share of photos chosen by type first: drawn as they come, few show belts, hats, skirts or leggings.
@@ -23,13 +24,14 @@ _CROWD = {"wide": (1, 7), "full": (1, 5), "medium": (1, 4), "close": (1, 3)}
 
 def any_background(backgrounds: Store, canvas: tuple[int, int], rng: Generator) -> NDArray[np.uint8]:
     """A photographed or a drawn background of (height, width) pixels."""
-    if rng.random() < 0.65:
+    draw = rng.random()
+    if draw < 0.55:
         return photo_background(backgrounds, canvas, rng)
-    return drawn_background(canvas, rng)
+    return drawn_background(canvas, rng) if draw < 0.8 else furnished_room(canvas, rng)
 
 
 def compose_frame(photos: Store, backgrounds: Store, canvas: tuple[int, int], rng: Generator) -> Sample:
-    """One frame; one in twenty shows nobody.
+    """One frame; one in ten shows nobody.
 
     Args:
         photos: people to cut out.
@@ -39,7 +41,7 @@ def compose_frame(photos: Store, backgrounds: Store, canvas: tuple[int, int], rn
     """
     scene = Scene.on(any_background(backgrounds, canvas, rng))
     darken = rng.uniform(0.3, 1.3) if rng.random() < 0.25 else 0.0
-    if rng.random() > 0.05:
+    if rng.random() > 0.1:
         _add_people(scene, photos, rng)
     return finish(degrade(scene.image, rng, darken), scene.ids, scene.types, np.array(scene.full))
 

@@ -49,11 +49,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Garment:
-    """One crop: image (SIZE, SIZE, 3) uint8 BGR, mask (SIZE, SIZE) uint8 0..255, and its row."""
+    """One crop.
+
+    Attributes:
+        image: (SIZE, SIZE, 3) uint8 BGR.
+        mask: (SIZE, SIZE) uint8 0..255.
+        row: what is known about it.
+        found: as `mask`, but as a detector gave it (`training.data.found_masks`); all 0 where it found nothing.
+    """
 
     image: NDArray[np.uint8]
     mask: NDArray[np.uint8]
     row: Row
+    found: NDArray[np.uint8] | None = None
 
 
 def cut(image: NDArray[np.uint8], mask: NDArray[np.uint8], box: NDArray[np.float32], row: Row) -> Garment:
@@ -82,12 +90,13 @@ def mask_box(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
 class GarmentStore:
     """A read-only sequence of `Garment` on disk (a folder made by `GarmentStore.write`)."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open a store.
+    def __init__(self, folder: Path, found: NDArray[np.uint8] | None = None) -> None:
+        """Open a store; `found` (N, SIZE, SIZE) are its rows' masks as a detector gave them.
 
         Raises:
             ConfigError: the folder is not a finished store.
         """
+        self.folder = folder
         try:
             entries = json.loads((folder / "index.json").read_text(encoding="utf-8"))
             self.rows = [Row(**{**entry, "box": tuple(entry["box"])}) for entry in entries]
@@ -96,12 +105,14 @@ class GarmentStore:
         shape = (len(self.rows), SIZE, SIZE)
         self._images = np.memmap(folder / "images.u8", np.uint8, "r", shape=(*shape, 3))
         self._masks = np.memmap(folder / "masks.u8", np.uint8, "r", shape=shape)
+        self._found = found
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, i: int) -> Garment:
-        return Garment(np.asarray(self._images[i]), np.asarray(self._masks[i]), self.rows[i])
+        found = None if self._found is None else np.asarray(self._found[i])
+        return Garment(np.asarray(self._images[i]), np.asarray(self._masks[i]), self.rows[i], found)
 
     @staticmethod
     def write(folder: Path, garments: Iterable[Garment]) -> GarmentStore:

@@ -26,14 +26,13 @@ _MOST_DRAWS = 8  # of a small gallery out of the whole one
 _SEED = 650_000_000
 
 
-def shrunk(gallery: int, types: NDArray[np.int64]) -> Iterator[NDArray[np.bool_]]:
+def shrunk(types: NDArray[np.int64]) -> Iterator[NDArray[np.bool_]]:
     """(G,) rows that stay: all of them, then halves, quarters and so on, several draws of each, of all types alike.
 
     Args:
-        gallery: number of rows G.
-        types: (G,) type ids.
+        types: (G,) type ids of the gallery.
     """
-    rng, parts = np.random.default_rng(_SEED), 1
+    rng, gallery, parts = np.random.default_rng(_SEED), len(types), 1
     while parts == 1 or gallery >= _LEAST_GALLERY * parts:
         for _ in range(min(parts, _MOST_DRAWS)):
             place = np.empty(gallery, np.int64)
@@ -61,7 +60,7 @@ def absent_answers(
     others = query_types[:, None] == gallery_types[None, :]
     others[rows, rows] = False
     searched, best = [], []
-    for kept in shrunk(len(gallery_types), gallery_types):
+    for kept in shrunk(gallery_types):
         allowed = others & kept
         searched.append(allowed.sum(1))
         best.append(np.where(allowed, scores, -1.0).max(1))

@@ -33,7 +33,7 @@ def shop_view(garment: Garment, rng: Generator, size: int, margin: float, family
     Returns:
         Crop (size, size, 3) uint8 BGR and mask (size, size) float32 in 0..1.
     """
-    image, mask = _warped(garment, rng, family, 0.12)
+    image, (mask, *_) = _warped(garment, rng, family, 0.12)
     if garment.row.kind != PACKSHOT:
         ground = np.full_like(image, int(rng.integers(225, 256)))
         image = _composite(image, mask, ground)
@@ -57,22 +57,24 @@ def worn_view(garment: Garment, scenery: Garment, rng: Generator, size: int, mar
     """
     kind = garment.row.kind
     strength = _WORN_ALREADY.get(kind, 1.0)
-    image, mask = _warped(garment, rng, family, strength)
+    image, masks = _warped(garment, rng, family, strength)
     image = shade(image, rng, strength)
     # Who wears a garment brings the surroundings along; at times others, so that these are no clue.
     if kind not in _WORN_ALREADY or rng.random() < (0.15 if kind == TRYON else 0.5):
-        image = _composite(image, mask, _ground(scenery, rng))
+        image = _composite(image, masks[0], _ground(scenery, rng))
     if kind != TRYON or rng.random() < 0.3:
         for _ in range(int(rng.choice(3, p=(0.45, 0.35, 0.2)))):
-            image, mask = _hide(image, mask, scenery, rng)
+            image, masks = _hide(image, masks, scenery, rng)
     share, most = _GOOD_CAMERA
     faults = rng.uniform(0, most) if rng.random() < share else 1.0
-    return find(camera(image, rng, faults), mask, rng, size, margin, 1.0)
+    return find(camera(image, rng, faults), masks[0], rng, size, margin, 1.0, *masks[1:])
 
 
-def _warped(garment: Garment, rng: Generator, family: str, strength: float) -> tuple[NDArray, NDArray]:
+def _warped(garment: Garment, rng: Generator, family: str, strength: float) -> tuple[NDArray, list[NDArray]]:
+    """The picture, and the true mask with, where there is one, the detector's."""
     maps = warp_maps(garment.row.box, _CANVAS, rng, family, strength)
-    return remap(garment.image, maps, 127), remap(garment.mask, maps, 0)
+    masks = [garment.mask] if garment.found is None else [garment.mask, garment.found]
+    return remap(garment.image, maps, 127), [remap(mask, maps, 0) for mask in masks]
 
 
 def _composite(image: NDArray[np.uint8], mask: NDArray[np.uint8], ground: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -89,12 +91,12 @@ def _ground(scenery: Garment, rng: Generator) -> NDArray[np.uint8]:
     return cv2.blur(ground, (5, 5)) if rng.random() < 0.3 else ground
 
 
-def _hide(image: NDArray, mask: NDArray, scenery: Garment, rng: Generator) -> tuple[NDArray, NDArray]:
+def _hide(image: NDArray, masks: list[NDArray], scenery: Garment, rng: Generator) -> tuple[NDArray, list[NDArray]]:
     """Put an arm, a bag, hair or another garment in front; never so much that a third of the garment is not left."""
     front = blob(_CANVAS, rng, (0.08, 0.5))
-    left = cv2.bitwise_and(mask, (1 - front) * 255)
-    if int(left.sum(dtype=np.int64)) * 3 < int(mask.sum(dtype=np.int64)):
-        return image, mask
+    left = [cv2.bitwise_and(mask, (1 - front) * 255) for mask in masks]
+    if int(left[0].sum(dtype=np.int64)) * 3 < int(masks[0].sum(dtype=np.int64)):
+        return image, masks
     by = cv2.resize(scenery.image[::-1], (_CANVAS, _CANVAS), interpolation=cv2.INTER_AREA)
     if rng.random() < 0.3:  # skin, hair or plain cloth
         by[:] = rng.integers(20, 235, 3) if rng.random() < 0.5 else np.array((110, 140, 200)) * rng.uniform(0.25, 1.2)

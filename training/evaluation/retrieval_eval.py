@@ -116,14 +116,15 @@ def evaluate_retrieval(
         progress: wraps the queries.
 
     Returns:
-        {"queries", "gallery", "recall@1", "recall@5", "recall@20", "mrr", "undetected"}. A query without a box in
-        whose picture nothing was found is `undetected` and a miss; so is one whose product is not in the catalogue.
+        {"queries", "gallery", "recall@1", "recall@5", "recall@20", "mrr", "undetected"}. A query without a box asks for
+        all garments that are found, see `ranked`; where nothing was found it is `undetected` and a miss. So is one
+        whose product is not in the catalogue.
     """
     ids = {catalog.product(row).id: row for row in range(len(catalog))}
     ranks, undetected = [], 0
-    for query, row in progress(_described(describe, queries), "queries", len(queries)):
-        undetected += row is None
-        ranks.append(None if row is None else _rank(catalog, row, ids.get(query.product_id, -1)))
+    for query, found in progress(_described(describe, queries), "queries", len(queries)):
+        undetected += not len(found)
+        ranks.append(_rank(catalog, found, ids.get(query.product_id, -1)) if len(found) else None)
     return summarise(ranks, len(catalog), undetected)
 
 
@@ -137,14 +138,41 @@ def summarise(ranks: list[int | None], gallery: int, undetected: int) -> dict[st
     return {"queries": len(ranks), "gallery": gallery, **recall, "mrr": mrr, "undetected": share}
 
 
-def _described(describe: Describer, queries: list[Query]) -> Iterator[tuple[Query, Garments | None]]:
-    """Neighbouring queries on one picture share its reading and its detection."""
+def asked_for(describe: Describer, image: NDArray[np.uint8], queries: Sequence[Query]) -> list[Garments]:
+    """For each query on one picture (H, W, 3) uint8 BGR the garment in its box, or without one all that are found."""
+    boxes = [query.xyxy for query in queries if query.xyxy is not None]
+    at_boxes = iter(describe(image, boxes) if boxes else ())
+    whole = describe.everything(image) if len(boxes) < len(queries) else None
+    return [whole if query.xyxy is None else next(at_boxes) for query in queries]
+
+
+def ranked(catalog: Searchable, garments: Garments, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What is found for garments of which one is meant, nobody says which.
+
+    Args:
+        catalog: what is searched.
+        garments: N rows with type_probs and embedding.
+        k: products looked at for each.
+
+    Returns:
+        Rows of products (K,) by the best score that any of the garments has with them, best first, and which (K,).
+    """
+    rows, scores = catalog.search(garments.embedding, garments.type_probs, k=min(len(catalog), k))
+    order = np.argsort(-scores.ravel(), kind="stable")
+    order = order[rows.ravel()[order] >= 0]
+    _, first = np.unique(rows.ravel()[order], return_index=True)
+    chosen = order[np.sort(first)]
+    return rows.ravel()[chosen], chosen // rows.shape[1]
+
+
+def _described(describe: Describer, queries: list[Query]) -> Iterator[tuple[Query, Garments]]:
+    """Neighbouring queries on one picture share its reading; those with boxes share a detection, those without too."""
     for path, group in groupby(queries, key=lambda query: query.image):
         same = list(group)
-        yield from zip(same, describe(read_image(Path(path)), [query.xyxy for query in same]), strict=True)
+        yield from zip(same, asked_for(describe, read_image(Path(path)), same), strict=True)
 
 
-def _rank(catalog: Searchable, row: Garments, wanted: int) -> int | None:
-    rows, _ = catalog.search(row.embedding, row.type_probs, k=min(len(catalog), DEPTH))
-    places = np.flatnonzero(rows[0] == wanted) if wanted >= 0 else ()
+def _rank(catalog: Searchable, garments: Garments, wanted: int) -> int | None:
+    rows, _ = ranked(catalog, garments, DEPTH)
+    places = np.flatnonzero(rows == wanted) if wanted >= 0 else ()
     return int(places[0]) if len(places) else None

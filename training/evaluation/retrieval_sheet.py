@@ -13,7 +13,7 @@ from matcher.types import Product
 from matcher.video.image import read_image
 from training.evaluation.plots import sheet, tile, write
 from training.evaluation.queries import Query
-from training.evaluation.retrieval_eval import Describer, Searchable
+from training.evaluation.retrieval_eval import Describer, Searchable, asked_for, ranked
 
 _ROWS, _PLACES, _SIDE = 12, 8, 120
 
@@ -34,12 +34,12 @@ def retrieval_sheet(describe: Describer, catalog: Searchable, queries: Sequence[
 
 def _row(describe: Describer, catalog: Searchable, query: Query) -> tuple[Image, list[tuple[Image, bool]]]:
     image = read_image(query.image)
-    (found,) = describe(image, [query.xyxy])
-    if found is None:
+    (found,) = asked_for(describe, image, [query])
+    if not len(found):
         return image, []
-    rows, _ = catalog.search(found.embedding, found.type_probs, k=min(len(catalog), _PLACES))
-    products = [catalog.product(int(row)) for row in rows[0] if row >= 0]
-    x0, y0, x1, y1 = (max(int(v), 0) for v in found.xyxy[0])
+    rows, meant = ranked(catalog, found, _PLACES)
+    products = [catalog.product(int(row)) for row in rows[:_PLACES]]
+    x0, y0, x1, y1 = (max(int(v), 0) for v in found.xyxy[meant[0] if len(meant) else 0])
     return image[y0 : y1 + 1, x0 : x1 + 1], [(_picture(p), p.id == query.product_id) for p in products]
 
 

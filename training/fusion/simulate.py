@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from matcher.boxes import crop_square, mask_on_crop
 from matcher.bundle import Bundle
-from matcher.outline import refined
+from matcher.stages.embed import Embedder
 from matcher.stages.models import Runtime
 from matcher.stages.quality import certainty
 from matcher.taxonomy import TYPES
@@ -39,26 +39,19 @@ class Describe:
 
     def __init__(self, bundle: Bundle, runtime: Runtime | None = None) -> None:
         """Load the embedder; see `matcher.stages.embed.Embedder` for the errors."""
-        given = bundle.model("embedder")["input"]
-        self._refines = given.get("refine", False)
-        self.size, self.margin, self._masked = given["size"], given["margin"], given.get("mask", True)
-        self._session = (runtime or Runtime()).load(bundle, "embedder")
+        self._embedder = Embedder(bundle, runtime)
+        self.size, self.margin = self._embedder.size, self._embedder.margin
 
     def __call__(self, views: Sequence[View]) -> NDArray[np.float32]:
         """(N, D) embeddings of at least one (crop, mask)."""
-        parts = [self._run(views[at : at + _BATCH]) for at in range(0, len(views), _BATCH)]
-        return np.concatenate(parts)
+        parts = [views[at : at + _BATCH] for at in range(0, len(views), _BATCH)]
+        columns = ((np.stack(column) for column in zip(*part, strict=True)) for part in parts)
+        return np.concatenate([self._embedder.of_crops(crops, masks) for crops, masks in columns])
 
     def sighting(self, seen: Sighting) -> View:
         """The crop and mask of a sighting as the matcher cuts them."""
         crop = crop_square(seen.image, seen.box, self.size, self.margin)
         return crop, mask_on_crop(seen.mask, seen.box, self.size, self.margin)
-
-    def _run(self, views: Sequence[View]) -> NDArray[np.float32]:
-        crops, masks = (np.stack(column) for column in zip(*views, strict=True))
-        masks = refined(crops, masks) if self._refines else masks
-        inputs = {"crops": crops} | ({"masks": masks} if self._masked else {})
-        return self._session.run(**inputs)["embedding"]
 
 
 class Simulator:

@@ -35,12 +35,10 @@ def calibrate_tracks(found: TrackSet, verifier: Verifier | None = None) -> dict[
         verifier: the bundle's, where it is on.
     """
     descriptors = np.stack([fused(track) for track in found.tracks])
-    present, absent = (ask(found, descriptors, absent=gone, verifier=verifier) for gone in (False, True))
+    present = ask(found, descriptors, verifier=verifier)
+    asked = [ask(found, descriptors, absent=True, verifier=verifier, kept=kept) for kept in shrunk(found.gallery.types)]
+    absent = asked[0]  # in the whole gallery
     lead = round(lead_weight(present, absent), 2)
-    asked = [
-        ask(found, descriptors, absent=True, verifier=verifier, kept=kept)
-        for kept in shrunk(len(found.gallery), found.gallery.types)
-    ]
     searched = np.concatenate([one.searched for one in asked])
     without = np.concatenate([evidence(one, lead) for one in asked])
     chosen = {**thresholds_by_size(searched[searched > 0], without[searched > 0]), "lead": lead}
