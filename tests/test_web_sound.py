@@ -143,5 +143,5 @@ def test_a_person_hears_it_and_can_switch_it_off(flashes: Path, tmp_path: Path) 
             until(page, "!document.querySelector('video').muted && document.querySelector('video').volume < 1")
             assert serious(page) == []
             page.goto(f"{url}/player?job={jobs['mute']}")
-            page.get_by_text("products in").wait_for()
+            page.get_by_text("0 products in 0:04.").wait_for()
             assert not mute.is_visible()

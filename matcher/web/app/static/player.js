@@ -16,6 +16,8 @@ const clock = (seconds) => {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 };
 
+const many = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
 async function open() {
   const facts = await ask(`/api/jobs/${encodeURIComponent(job)}`);
   byId("title").textContent = facts.name;
@@ -25,7 +27,8 @@ async function open() {
   byId("seek").max = found.length;
   byId("sound").hidden = !found.sound;
   timeline(found);
-  status(`${new Set(found.sightings.map((one) => one.product.id)).size} products in ${clock(found.length)}.`);
+  const products = new Set(found.sightings.map((one) => one.product.id)).size;
+  byId("total").textContent = `${many(products, "product")} in ${clock(found.length)}.`;
 }
 
 function timeline({ length, sightings }) {
@@ -100,7 +103,7 @@ function show(found) {
   });
   byId("picture").append(outlines.element);
   chips(byId("garments"), found, outlines, outlines.order);
-  status(`${found.garments.length} garments.`);
+  status(`${many(found.garments.length, "garment")}.`);
 }
 
 function follow() {
