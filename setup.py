@@ -37,6 +37,7 @@ TRAIN = [
     "onnx>=1.17",
     "onnxscript>=0.3",
     "pytorch-metric-learning>=2.6",
+    "tensorboard>=2.17",
     "pyyaml>=6",
 ]
 CLIP = ["torch>=2.4", "open_clip_torch>=2.30", "timm>=1.0.9"]

@@ -22,6 +22,7 @@ from training.data.ccp import is_validation
 from training.detector.measure import measure_photos
 from training.evaluation.coco_eval import Candidates
 from training.evaluation.output import Progress, silent
+from training.journal import spent
 from training.match_rcnn.candidates import CheckpointDetector
 from training.match_rcnn.config import CAFFE_MEAN, IMAGENET_STD, MOBILENET, ModelConfig
 from training.match_rcnn.data import ExamplesConfig
@@ -127,13 +128,10 @@ def budgeted(backbone: str, imagenet: bool, examples: ExamplesConfig, budget: Bu
 
 
 def _trained(config: MatchRCNNConfig, out: Path, data: Path, side: int) -> dict[str, Any]:
-    started = time.monotonic()
-    finished = (out / "last.pt").is_file()
     model = load_model(train(config, out))
-    seconds = None if finished else round(time.monotonic() - started, 1)
     parameters = sum(p.numel() for p in model.parameters())
     measured = _measured(CheckpointDetector(model, side, 2 * side), data)
-    return {"parameters": parameters, "seconds": seconds, "loss": _last_loss(out), **measured}
+    return {"parameters": parameters, "seconds": spent(out), "loss": _last_loss(out), **measured}
 
 
 def _last_loss(out: Path) -> float | None:

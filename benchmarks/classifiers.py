@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from training.data.garment_crops import Garments
 from training.evaluation.output import Progress, silent
 from training.evaluation.types_report import types_report
 from training.export_bundle import load_types
+from training.journal import spent
 from training.mixture import GarmentData, open_garments
 
 FIVE = tuple(name for name in SCORED)
@@ -123,11 +123,8 @@ def budgeted(entrant: Classic, data: GarmentData, budget: Budget, weights: Path)
 
 
 def _trained(name: str, config: TypesConfig, out: Path, garments: Garments) -> dict[str, Any]:
-    started = time.monotonic()
-    finished = (out / "last.pt").is_file()
     model, _ = load_types(train(config, out))
-    seconds = None if finished else round(time.monotonic() - started, 1)
-    return _measured(name, model, config, out, garments) | {"seconds": seconds}
+    return _measured(name, model, config, out, garments) | {"seconds": spent(out)}
 
 
 def _shipped(bundle: Bundle, out: Path, garments: Garments) -> dict[str, Any]:

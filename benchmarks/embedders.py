@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from training.embedders_classic.config import ClassicConfig
 from training.embedders_classic.train import load_classic, train
 from training.evaluation.output import Progress, silent
 from training.export_bundle import load_embedder
+from training.journal import spent
 from training.mixture import GarmentData, open_garments
 from training.verifier.concatenated import ConcatenatedVerifier
 from training.verifier.model import VerifierModel, VerifierModelConfig
@@ -149,27 +149,23 @@ def classic_config(one: Classic, setting: Setting) -> ClassicConfig:
 
 def _older(one: Classic, setting: Setting, out: Path, held_out: HeldOut) -> tuple[Entrant, dict[str, Any]]:
     folder = out / f"{one.recipe.removeprefix('train_embedder_')}{one.depth or ''}"
-    started, finished = time.monotonic(), (folder / "last.pt").is_file()
     config = classic_config(one, setting)
     checkpoint = train(config, folder)
-    seconds = None if finished or config.method == "none" else round(time.monotonic() - started, 1)
     encoder, kept = load_classic(checkpoint)
     encoder.config = kept
     name = one.name + ("" if config.network != "vgg16" or setting.vgg else " (random weights)")
-    facts = {"name": name, "parameters": _parameters(encoder), "seconds": seconds}
+    facts = {"name": name, "parameters": _parameters(encoder), "seconds": spent(folder)}
     return held_out.entrant(name, encoder, checkpoint), facts
 
 
 def _ours(setting: Setting, out: Path, held_out: HeldOut) -> tuple[Entrant, dict[str, Any]]:
-    started, finished = time.monotonic(), (out / "ours" / "last.pt").is_file()
     config = budgeted(setting.data, setting.budget, setting.imagenet, setting.size)
     checkpoint = train_ours(config, out / "ours")
-    seconds = None if finished else round(time.monotonic() - started, 1)
     model, _ = load_embedder(checkpoint)
     return held_out.entrant(OURS, model, checkpoint), {
         "name": OURS,
         "parameters": _parameters(model),
-        "seconds": seconds,
+        "seconds": spent(out / "ours"),
     }
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.comparison import COUNT, NUMBER, SECONDS, SHARE, TEXT, Column, Comparison
 from benchmarks.recipes import recipe
+from training.checkpoint import load_checkpoint
 from training.evaluation.output import Progress, silent
 from training.fashion_mnist.config import FashionMnistConfig
 from training.fashion_mnist.train import load_trained, measure, train
+from training.journal import spent
 
 RECIPES = ("conv1", "conv2", "conv3", "best")
 PUBLISHED = 0.9691  # test accuracy that is to be beaten
@@ -44,7 +45,7 @@ def fashion_mnist(
         InputError: the data is missing or damaged.
         TrainingError: a loss became non-finite.
     """
-    had = f"{passes:g} {'pass' if passes == 1 else 'passes'}" if passes else "the passes of its recipe"
+    had = f"{passes:g} {'pass' if passes == 1 else 'passes'}" if passes else "what its recipe says, passes or minutes,"
     rows = [_row(name, root, out / name, passes, threads) for name in progress(list(names), "networks")]
     text = (
         f"The 10,000 test pictures. Each network had {had} "
@@ -56,16 +57,13 @@ def fashion_mnist(
 
 def _row(name: str, root: Path, out: Path, passes: float, threads: int) -> dict[str, object]:
     config = budgeted(recipe(FashionMnistConfig, f"train_fashion_mnist_{name}"), root, passes, threads)
-    started = time.monotonic()
-    finished = (out / "last.pt").is_file()
     checkpoint = train(config, out)
-    seconds = None if finished else time.monotonic() - started
     figures = measure(load_trained(checkpoint, config), config)
     return {
         "name": name,
         "parameters": figures["parameters"],
-        "passes": round(config.loop.steps * config.batch / _PICTURES, 2),
-        "seconds": seconds and round(seconds, 1),
+        "passes": round(load_checkpoint(checkpoint)["step"] * config.batch / _PICTURES, 2),
+        "seconds": spent(out),
         "top1": figures["top1"],
         "top2": figures["top2"],
         "ece": figures["calibration"]["ece"],

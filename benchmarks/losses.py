@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from training.embedder.config import EmbedderConfig
 from training.embedder.train import train
 from training.evaluation.output import Progress, silent
 from training.export_bundle import load_embedder
+from training.journal import spent
 from training.mixture import GarmentData
 
 COLUMNS = (
@@ -85,9 +85,6 @@ def budgeted(data: GarmentData, budget: Budget, weights: Path, size: int) -> Emb
 
 
 def _row(name: str, config: EmbedderConfig, out: Path, held_out: HeldOut) -> dict[str, Any]:
-    started = time.monotonic()
-    finished = (out / "last.pt").is_file()
     checkpoint = train(config, out)
-    seconds = None if finished else round(time.monotonic() - started, 1)
     model, _ = load_embedder(checkpoint)
-    return {"name": name, "seconds": seconds, **held_out.cosine(held_out.entrant(name, model, checkpoint))}
+    return {"name": name, "seconds": spent(out), **held_out.cosine(held_out.entrant(name, model, checkpoint))}

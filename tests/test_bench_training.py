@@ -172,7 +172,7 @@ def test_losses_from_one_start(toys: None, held_out: HeldOut, tmp_path: Path) ->
         assert 0 <= row["recall@1"] <= row["recall@5"] <= row["recall@20"] == 1 and row["rank"] >= 1
     assert "2 steps of 4 garments" in made.text and "5 worn garments" in made.text
     again = losses(GarmentData(), tmp_path / "runs", BUDGET, names, held_out, Path("x"), SIZE)
-    assert [{**row, "seconds": None} for row in made.rows] == list(again.rows)  # nothing was trained anew
+    assert list(made.rows) == list(again.rows)  # nothing was trained anew
 
 
 def test_embedders_by_cosine_and_by_verifiers(toys: None, held_out: HeldOut, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_fashion_mnist_trains_once_and_then_only_measures(tmp_path: Path) -> Non
     (row,) = first.rows
     assert row["parameters"] == 173_738 and 0 <= row["top1"] <= row["top2"] <= 1 and row["seconds"] > 0
     (again,) = fashion_mnist(root, tmp_path / "runs", 0.01, ["conv1"]).rows
-    assert again == {**row, "seconds": None}
+    assert again == row and row["passes"] == 0.01
 
 
 def test_unknown_entrants_are_refused() -> None:

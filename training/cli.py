@@ -12,11 +12,9 @@ from matcher.errors import BackendError, ConfigError
 from training.cli_attributes import attributes
 from training.cli_fusion import fusion, tiers, verifier
 from training.cli_match_rcnn import match_rcnn
+from training.cli_run import ConfigFile, Limit, RunFolder, begin, leads
 
 train = typer.Typer(help="Train a model from a recipe.", no_args_is_help=True)
-
-ConfigFile = Annotated[Path, typer.Option("--config", help="The recipe, a TOML file.")]
-RunFolder = Annotated[Path, typer.Option("--out", help="Run folder; a stopped run there goes on.")]
 
 
 @train.callback()
@@ -33,16 +31,16 @@ def _needs_the_extra() -> None:
 
 # torch is imported inside the commands, so that `asworn --help` stays quick and works without it.
 @train.command()
-def detector(config: ConfigFile, out: RunFolder = Path("runs/detector")) -> None:
+def detector(config: ConfigFile, out: RunFolder = Path("runs/detector"), limit: Limit = 0) -> None:
     """Train the detector (boxes, types, masks)."""
-    from training.detector.config import load_config
+    from training.detector.config import DetectorConfig
     from training.detector.train import train as run
 
-    typer.echo(run(load_config(config), out))
+    typer.echo(run(begin(DetectorConfig, config, out, limit), out))
 
 
 @train.command()
-def types(config: ConfigFile, out: RunFolder = Path("runs/types")) -> None:
+def types(config: ConfigFile, out: RunFolder = Path("runs/types"), limit: Limit = 0) -> None:
     """Train a type classifier and measure it."""
     from training.classifier.config import TypesConfig
     from training.classifier.report import report_of, write_report
@@ -50,10 +48,11 @@ def types(config: ConfigFile, out: RunFolder = Path("runs/types")) -> None:
     from training.export_bundle import load_types
     from training.measure import measure_types, write_figures
     from training.mixture import open_garments
-    from training.settings import load_settings
 
-    settings = load_settings(TypesConfig, config)
+    settings = begin(TypesConfig, config, out, limit)
     checkpoint = run(settings, out)
+    if not leads():
+        return
     model, _ = load_types(checkpoint)
     garments = open_garments(settings.data)
     figures = measure_types(model, garments, settings)
@@ -83,6 +82,7 @@ def embedder(
     ] = None,
     bundle: Annotated[str | None, typer.Option("--bundle", help="With --from-review: the bundle to tune.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="With --from-review: steps of training.")] = 200,
+    limit: Limit = 0,
 ) -> None:
     """Train the embedder, compare it with the baselines, and choose the thresholds of the tiers.
 
@@ -101,10 +101,11 @@ def embedder(
     from training.export_bundle import load_embedder
     from training.measure import measure_embedder, table, write_figures
     from training.mixture import open_garments
-    from training.settings import load_settings
 
-    settings = load_settings(EmbedderConfig, config)
+    settings = begin(EmbedderConfig, config, out, limit)
     checkpoint = run(settings, out)
+    if not leads():
+        return
     model, _ = load_embedder(checkpoint)
     figures = measure_embedder(model, open_garments(settings.data), settings)
     write_figures(out, figures)
@@ -114,26 +115,26 @@ def embedder(
 
 
 @train.command("embedder-classic")
-def embedder_classic(config: ConfigFile, out: RunFolder = Path("runs/embedder_classic")) -> None:
+def embedder_classic(config: ConfigFile, out: RunFolder = Path("runs/embedder_classic"), limit: Limit = 0) -> None:
     """Train an embedder of older work, to compare ours with (`asworn bench embedders` does)."""
     from training.embedders_classic.config import ClassicConfig
     from training.embedders_classic.train import train as run
-    from training.settings import load_settings
 
-    typer.echo(run(load_settings(ClassicConfig, config), out))
+    typer.echo(run(begin(ClassicConfig, config, out, limit), out))
 
 
 @train.command("fashion-mnist")
-def fashion_mnist(config: ConfigFile, out: RunFolder = Path("runs/fashion_mnist")) -> None:
+def fashion_mnist(config: ConfigFile, out: RunFolder = Path("runs/fashion_mnist"), limit: Limit = 0) -> None:
     """Train a network on Fashion-MNIST and measure it."""
     from training.fashion_mnist.config import FashionMnistConfig
     from training.fashion_mnist.train import load_trained, measure
     from training.fashion_mnist.train import train as run
     from training.measure import write_figures
-    from training.settings import load_settings
 
-    settings = load_settings(FashionMnistConfig, config)
+    settings = begin(FashionMnistConfig, config, out, limit)
     checkpoint = run(settings, out)
+    if not leads():
+        return
     figures = measure(load_trained(checkpoint, settings), settings)
     write_figures(out, figures)
     typer.echo(

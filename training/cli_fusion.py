@@ -7,19 +7,18 @@ from typing import Annotated
 
 import typer
 
-ConfigFile = Annotated[Path, typer.Option("--config", help="The recipe, a TOML file.")]
+from training.cli_run import ConfigFile, Limit, RunFolder, begin
+
 Bundle = Annotated[str, typer.Option("--bundle", help="Bundle with the embedder: a folder, or a packaged name.")]
-RunFolder = Annotated[Path, typer.Option("--out", help="Run folder; a stopped run there goes on.")]
 
 
-def fusion(config: ConfigFile, bundle: Bundle = "tiny", out: RunFolder = Path("runs/fusion")) -> None:
+def fusion(config: ConfigFile, bundle: Bundle = "tiny", out: RunFolder = Path("runs/fusion"), limit: Limit = 0) -> None:
     """Train attention pooling of a track's views, to compare it: asworn bench fusion --pooling CHECKPOINT."""
     from matcher.bundle import Bundle as Weights
     from training.evaluation.output import progress
     from training.fusion.train import FusionConfig, train
-    from training.settings import load_settings
 
-    typer.echo(train(load_settings(FusionConfig, config), Weights.open(bundle), out, progress))
+    typer.echo(train(begin(FusionConfig, config, out, limit), Weights.open(bundle), out, progress))
 
 
 def tiers(config: ConfigFile, bundle: Bundle = "tiny") -> None:
@@ -43,16 +42,17 @@ def tiers(config: ConfigFile, bundle: Bundle = "tiny") -> None:
     typer.echo(put_into(weights, chosen))
 
 
-def verifier(config: ConfigFile, bundle: Bundle = "tiny", out: RunFolder = Path("runs/verifier")) -> None:
+def verifier(
+    config: ConfigFile, bundle: Bundle = "tiny", out: RunFolder = Path("runs/verifier"), limit: Limit = 0
+) -> None:
     """Train the verifier on the bundle's embeddings, measure it, and put it into the bundle."""
     from matcher.bundle import Bundle as Weights
     from training.evaluation.output import percent, progress
     from training.fusion.sets import CHOOSE, REPORT, simulated
-    from training.settings import load_settings
     from training.verifier.export import export_verifier, measure_verifier, put_into
     from training.verifier.train import VerifierConfig, train
 
-    settings, weights = load_settings(VerifierConfig, config), Weights.open(bundle)
+    settings, weights = begin(VerifierConfig, config, out, limit), Weights.open(bundle)
     checkpoint = train(settings, weights, out, progress)
     path = export_verifier(checkpoint, weights)
     choose, report = (simulated(settings.data, weights, part, progress) for part in (CHOOSE, REPORT))

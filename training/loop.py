@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +16,9 @@ from torch import Tensor, nn
 from matcher.errors import MatcherError
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.ema import WeightAverage
+from training.journal import Journal
+from training.run_folder import note_start
+from training.team import Team
 from training.trunk import CropTrunk
 
 Batch = TypeVar("Batch")
@@ -65,32 +67,59 @@ def rate_at(progress: float, step: int, config: LoopConfig) -> float:
 
 
 class Loop:
-    """Runs steps and keeps everything that a checkpoint needs."""
+    """Runs steps and keeps everything that a checkpoint needs.
 
-    def __init__(self, model: nn.Module, config: LoopConfig, out: Path, recipe: Mapping[str, Any]) -> None:
+    Attributes:
+        network: the model as it is to be called in a step; in a team, gradients are averaged through it.
+        team: the processes that train together.
+    """
+
+    partly = False  # whether a batch may leave parts of the model unused
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: LoopConfig,
+        out: Path,
+        recipe: Mapping[str, Any],
+        team: Team | None = None,
+        amp: bool = False,
+    ) -> None:
         """Prepare optimiser and averaged weights.
 
         Args:
-            model: parameters whose name has "trunk." in it get the trunk's rate.
+            model: is brought to the team's device; parameters whose name has "trunk." in it get the trunk's rate.
             config: how to train.
-            out: folder for `last.pt` and `log.jsonl`.
+            out: run folder, for `last.pt`, `log.jsonl`, `run.json` and TensorBoard's files.
             recipe: plain values stored in the checkpoint, enough to build the model again.
+            team: the processes that train together, and the device; this one alone on the CPU by default.
+            amp: mixed precision: products in bfloat16, weights and sums in float32.
         """
-        self.model, self.config, self.out, self.recipe = model, config, out, dict(recipe)
+        self.team, self._amp = team or Team(), amp
+        self.model, self.config, self.out, self.recipe = model.to(self.team.device), config, out, dict(recipe)
         self.average = WeightAverage(model, config.ema)
         self.optimiser = torch.optim.AdamW(_groups(model, config))
+        self.network = self.team.wrap(model, self.partly)
         self.step = 0
         out.mkdir(parents=True, exist_ok=True)
 
     @classmethod
-    def open(cls, model: nn.Module, config: LoopConfig, out: Path, recipe: Mapping[str, Any]) -> Loop:
+    def open(
+        cls,
+        model: nn.Module,
+        config: LoopConfig,
+        out: Path,
+        recipe: Mapping[str, Any],
+        team: Team | None = None,
+        amp: bool = False,
+    ) -> Loop:
         """A loop that goes on where `out/last.pt` stopped, if it is there; arguments as for the class.
 
         Raises:
             ConfigError: the checkpoint cannot be read.
             TrainingError: it is no checkpoint of this model.
         """
-        loop = cls(model, config, out, recipe)
+        loop = cls(model, config, out, recipe, team, amp)
         if (out / "last.pt").exists():
             loop.resume(out / "last.pt")
         return loop
@@ -110,30 +139,51 @@ class Loop:
         """
         torch.set_num_threads(self.config.threads)
         started, first = time.monotonic(), self.step
-        self.model.train()
-        while (progress := self._progress(started, first)) < 1.0:
-            loss, figures = self._advance(loss_of, progress)
-            if self.step % self.config.log_steps == 0:
-                self._log(loss, figures, time.monotonic() - started)
-                if watch is not None:
+        if self.team.leads:
+            note_start(self.out, self.recipe, first, self.team.size)
+        self.network.train()
+        progress = self._progress(started, first)
+        with Journal(self.out, self.config.steps, first, self.team.leads) as journal:
+            while progress < 1.0:
+                share = self.share_at(progress)
+                loss, figures = self._advance(loss_of, share)
+                progress, due = self._progress(started, first), self.step % self.config.log_steps == 0
+                if due or progress >= 1.0:
+                    journal.note(self.step, loss, figures, share, progress)
+                if due and watch is not None:
                     watch(self.step)
-            if self.step % self.config.save_steps == 0:
-                self.save()
+                if self.step % self.config.save_steps == 0:
+                    self.save()
         return self.save()
+
+    def ahead(self, make: Callable[[int], Batch]) -> Ahead[Batch]:
+        """This process's batches, made ahead; `make` gives the batch of any number, from the number alone."""
+        return Ahead(lambda step: make(self.team.turn(step)))
+
+    def seed(self, seed: int, step: int) -> None:
+        """Seed what a step does at random in this process, so that a resumed run equals an unbroken one."""
+        torch.manual_seed(seed * 1_000_003 + self.team.turn(step))
+
+    def put(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Tensors on the team's device."""
+        return tuple(one.to(self.team.device, non_blocking=True) for one in tensors)
 
     def share_at(self, progress: float) -> float:
         """Share of the peak learning rate; `progress` 0..1 through the run. Other schedules override this."""
         return rate_at(progress, self.step, self.config)
 
     def _progress(self, started: float, first: int) -> float:
-        by_time = (time.monotonic() - started) / (60 * self.config.minutes) if self.config.minutes else 0.0
-        return max(self.step / self.config.steps, by_time * (1 - first / self.config.steps) + first / self.config.steps)
+        by_step = self.step / self.config.steps
+        if not self.config.minutes:
+            return by_step
+        by_time = self.team.mean((time.monotonic() - started) / (60 * self.config.minutes))
+        return max(by_step, by_time * (1 - first / self.config.steps) + first / self.config.steps)
 
-    def _advance(self, loss_of: LossOf, progress: float) -> tuple[float, Mapping[str, float]]:
-        share = self.share_at(progress)
+    def _advance(self, loss_of: LossOf, share: float) -> tuple[float, Mapping[str, float]]:
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * share
-        loss, figures = loss_of(self.step)
+        with torch.autocast(self.team.device.type, torch.bfloat16, enabled=self._amp):
+            loss, figures = loss_of(self.step)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(f"the loss became {value} at step {self.step}; lower the rates and resume")
@@ -145,15 +195,11 @@ class Loop:
         self.average.update(self.model)
         return value, figures
 
-    def _log(self, loss: float, figures: Mapping[str, float], seconds: float) -> None:
-        line = {"step": self.step, "loss": round(loss, 4), "s": round(seconds, 1)}
-        line |= {name: round(float(value), 4) for name, value in figures.items()}
-        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-
     def save(self) -> Path:
-        """Write `last.pt` (replaced whole) with weights, averaged weights, optimiser, step and recipe."""
+        """Write `last.pt` (replaced whole) with weights, averaged weights, optimiser, step and recipe; leaders only."""
         path = self.out / "last.pt"
+        if not self.team.leads:
+            return path
         state = {
             "model": self.model.state_dict(),
             "averaged": self.average.weights,

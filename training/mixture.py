@@ -27,7 +27,7 @@ class GarmentData:
     Attributes:
         set: name of a public data set to train on (`training.datasets.registry.SETS`); empty for our own sources.
         root: folder of that data set, or of our own sources (`ccp`, `clothing`).
-        limit: pictures of each split of the data set at most; 0 = all.
+        limit: pictures of each split and source at most, spread over it; 0 = all.
         cache: folder for the stores of crops, made at first use.
         tried_on: people who wear each garment of a shop photo, through `training.tryon`; 0 = none.
         tried_on_street: people who wear each garment of somebody else; 0 = none.
@@ -65,9 +65,10 @@ def open_garments(data: GarmentData) -> Garments:
         return Garments([GarmentStore(Path(data.review))])
     if data.set:
         return open_set_garments(data.set, data.root, data.cache, data.limit)
+    part = f"-of-{data.limit}" if data.limit else ""
     stores: list[GarmentStore] = [
-        cached(data.cache / "street", lambda: worn_garments(data.root / "ccp")),
-        cached(data.cache / "flat", lambda: flat_garments(data.root / "clothing")),
+        cached(data.cache / f"street{part}", lambda: worn_garments(data.root / "ccp", data.limit)),
+        cached(data.cache / f"flat{part}", lambda: flat_garments(data.root / "clothing", data.limit)),
     ]
     for split in (TRAIN, VALIDATION):
         stores += _tried_on(data, stores[0], split)
@@ -89,12 +90,13 @@ def _tried_on(data: GarmentData, street: GarmentStore, split: str) -> list[Garme
     family, seed, times = GRID, 1, (data.tried_on, data.tried_on_street)
     if split == VALIDATION:
         family, seed, times = OUTLINE, 5, (min(times[0], 2), min(times[1], 1))
-    people = cache(lambda: Wardrobe(list(wearers(data.root, split))))
+    people = cache(lambda: Wardrobe(list(wearers(data.root, split, data.limit))))
     # Generators: nothing is read before a store is made.
-    shop, others = shop_garments(data.root, split), street_garments(street, split)
+    shop, others = shop_garments(data.root, split, data.limit), street_garments(street, split)
+    part = f"-of-{data.limit}" if data.limit else ""
 
     def store(name: str, garments: Iterator[ShopGarment], n: int, own: int) -> GarmentStore:
-        folder = data.cache / f"tryon-{name}-{split}-{n}"
+        folder = data.cache / f"tryon-{name}-{split}-{n}{part}"
         return cached(folder, lambda: tryon_crops(garments, people(), n, split, own, family))
 
     asked = (("shop", shop, times[0], seed), ("street", others, times[1], seed + 1))

@@ -23,7 +23,7 @@ from training.embedders_classic.methods import METHODS, make_student
 from training.embedders_classic.mining import TripletRounds, hardest, triplet_loss
 from training.embedders_classic.networks import Autoencoder, make_encoder
 from training.embedders_classic.train import load_classic, train
-from training.loop import LoopConfig, TrainingError
+from training.loop import Loop, LoopConfig, TrainingError
 from training.settings import load_settings
 
 from .garment_toys import toy_garments
@@ -182,14 +182,14 @@ def test_a_run_logs_the_spread_goes_on_after_a_stop_and_loads_without_its_head(
 
 
 @pytest.mark.parametrize("method", TRAINED)
-def test_a_few_steps_lower_the_loss(method: str, garments: Garments) -> None:
+def test_a_few_steps_lower_the_loss(method: str, garments: Garments, tmp_path: Path) -> None:
     torch.manual_seed(0)
     # With a margin as wide as the sphere every triplet has something to teach, whatever the first weights are.
     rounds = RoundsConfig(epochs=1, margin=4.0)
     config = recipe(method, classes=len(PairSource(garments).identities), loss="info_nce", rounds=rounds)
     student = make_student(config)
     optimiser = torch.optim.Adam(student.parameters(), 2e-3)
-    step_of = student.steps(garments)
+    step_of = student.steps(garments, Loop(student, LoopConfig(), tmp_path, {}))
     losses = []
     for _ in range(15):
         loss, seen = step_of(0)

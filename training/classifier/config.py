@@ -26,6 +26,8 @@ class TypesConfig:
         weights: ImageNet trunk (.npz).
         detector: checkpoint of a detector whose trunk to start from in place of ImageNet's; may be empty.
         start: checkpoint whose weights to start from; may be empty.
+        device: "cpu" or "cuda".
+        amp: mixed precision (bfloat16), on a GPU.
         size, margin: of the crops.
         batch: crops of a step.
         weight: how much the classifier counts against the detector, 0..1; goes into the card.
@@ -42,6 +44,8 @@ class TypesConfig:
     weights: Path = Path("../shared/weights/mobilenet_v2_imagenet.npz")
     detector: str = ""
     start: str = ""
+    device: str = "cpu"
+    amp: bool = False
     seed: int = 1
     size: int = 96
     margin: float = 0.08

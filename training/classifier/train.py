@@ -15,8 +15,9 @@ from training.classifier.networks import known_types, make_network
 from training.classifier.pictures import open_all
 from training.classifier.views import TypeSampler, type_view
 from training.data.garment_crops import Garments
-from training.loop import Ahead, Loop, load_averaged, start_from
+from training.loop import Loop, load_averaged, start_from
 from training.settings import to_table
+from training.team import Team
 
 
 class TypeBatches:
@@ -67,17 +68,20 @@ def train(config: TypesConfig, out: Path) -> Path:
     Raises:
         TrainingError: the loss became non-finite.
         ConfigError: weights or data are missing.
+        BackendError: there is no such device.
     """
     cv2.setNumThreads(1)
-    model = build(config)
-    batches = Ahead(TypeBatches(open_all(config), config))
-    loop = Loop.open(model, config.loop, out, to_table(config))
+    team = Team.here(config.device)
+    with team.first_the_leader():
+        garments = open_all(config)
+    loop = Loop.open(build(config), config.loop, out, to_table(config), team, config.amp)
+    batches = loop.ahead(TypeBatches(garments, config))
     criterion = nn.CrossEntropyLoss(label_smoothing=config.smoothing)
 
     def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
-        crops, types = batches(step)
-        torch.manual_seed(config.seed * 1_000_003 + step)  # dropout
-        logits = model(crops)
+        crops, types = loop.put(*batches(step))
+        loop.seed(config.seed, step)  # dropout
+        logits = loop.network(crops)
         return criterion(logits, types), {"top1": (logits.argmax(1) == types).float().mean()}
 
     return loop.run(loss_of)

@@ -11,7 +11,7 @@ import numpy as np
 from pycocotools import mask as rle
 
 from matcher.taxonomy import TYPE_IDS
-from training.data.records import MAX_INSTANCES, OTHER, Annotated
+from training.data.records import MAX_INSTANCES, OTHER, Annotated, spread
 
 
 def is_validation(image_id: int) -> bool:
@@ -19,13 +19,14 @@ def is_validation(image_id: int) -> bool:
     return image_id % 10 == 1
 
 
-def read_ccp(root: Path, height: int, validation: bool = False) -> Iterator[tuple[str, Annotated]]:
+def read_ccp(root: Path, height: int, validation: bool = False, limit: int = 0) -> Iterator[tuple[str, Annotated]]:
     """Read the photos of a split, the training photos unless told otherwise, in the order of the file.
 
     Args:
         root: folder with `photos`, `parsing` and `instances.json`.
         height: photos are brought to this height in pixels, which is all that training needs.
         validation: read the photos that are kept for validation.
+        limit: photos at most, spread over the set; 0 = all.
 
     Yields:
         File name and picture.
@@ -35,9 +36,8 @@ def read_ccp(root: Path, height: int, validation: bool = False) -> Iterator[tupl
     rows: dict[int, list[dict]] = {}
     for annotation in coco["annotations"]:
         rows.setdefault(annotation["image_id"], []).append(annotation)
-    for entry in coco["images"]:
-        if is_validation(entry["id"]) == validation:
-            yield entry["file_name"], _read_photo(root, entry["file_name"], rows.get(entry["id"], []), type_of, height)
+    for entry in spread([one for one in coco["images"] if is_validation(one["id"]) == validation], limit):
+        yield entry["file_name"], _read_photo(root, entry["file_name"], rows.get(entry["id"], []), type_of, height)
 
 
 def _read_photo(root: Path, name: str, rows: list[dict], type_of: dict[int, int], height: int) -> Annotated:

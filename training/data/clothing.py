@@ -10,26 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.taxonomy import TYPE_IDS, type_of
-from training.data.records import Annotated
+from training.data.records import Annotated, spread
 
 _WORK_SIDE = 128
 
 
-def read_clothing(root: Path) -> Iterator[tuple[str, Annotated]]:
+def read_clothing(root: Path, limit: int = 0) -> Iterator[tuple[str, Annotated]]:
     """Read a folder of one folder per class, e.g. `clothing/train`.
+
+    Args:
+        root: the folder; classes that are no type of ours are left out.
+        limit: photos looked at at most, spread over the classes; 0 = all.
 
     Yields:
         Name (class/file) and picture with one instance, for the photos whose garment could be cut out.
     """
-    for folder in sorted(p for p in root.iterdir() if p.is_dir()):
-        name = type_of(folder.name)
-        if name is None:
-            continue
-        for path in sorted(folder.iterdir()):
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            mask = None if image is None else segment(image)
-            if mask is not None:
-                yield f"{folder.name}/{path.name}", Annotated(image, mask, (TYPE_IDS[name],))
+    for path in spread(typed_photos(root), limit):
+        folder = path.parent.name
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        mask = None if image is None else segment(image)
+        if mask is not None:
+            yield f"{folder}/{path.name}", Annotated(image, mask, (TYPE_IDS[type_of(folder)],))
+
+
+def typed_photos(root: Path) -> list[Path]:
+    """The files of a folder of one folder per class whose class is a type of ours, in order."""
+    return [path for path in sorted(root.glob("*/*")) if type_of(path.parent.name) is not None]
 
 
 def segment(image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:

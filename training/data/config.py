@@ -14,7 +14,7 @@ class DataConfig:
         set: name of a public data set to train on (`training.datasets.registry.SETS`); empty for our own sources.
         root: folder of that data set, or of our own sources (`ccp`, `clothing`).
         cache: folder for packed copies of them, made at first use.
-        limit: pictures of the data set at most; 0 = all.
+        limit: pictures of each source at most, spread over it; 0 = all.
         box_masks: take filled boxes for masks where the data set has boxes alone.
         square: bring pictures of the data set to `height` x `height`, as older work did.
         drawn_count: scenes of the wardrobe renderer, drawn at first use; 0 for none.

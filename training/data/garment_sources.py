@@ -16,7 +16,7 @@ from matcher.wardrobe.packshot import render_packshot
 from matcher.wardrobe.product import Product, make_product
 from matcher.wardrobe.scene import random_scene
 from training.data.ccp import is_validation
-from training.data.clothing import segment
+from training.data.clothing import segment, typed_photos
 from training.data.garment_crops import (
     DRAWN,
     FLAT,
@@ -32,19 +32,23 @@ from training.data.garment_crops import (
     cut,
     mask_box,
 )
+from training.data.records import spread
 
 _MIN_SIDE = 12  # pixels; smaller garments are not worth a crop
 _PHOTO_MARGIN = 0.1
 _PACKSHOT = 224  # pixels
 
 
-def street_garments(root: Path) -> Iterator[Garment]:
-    """Every annotated garment of the Clothing Co-Parsing photos in `root`, both splits."""
+def street_garments(root: Path, limit: int = 0) -> Iterator[Garment]:
+    """Every annotated garment of the Clothing Co-Parsing photos in `root`, both splits; `limit` photos of each."""
     coco = json.loads((root / "instances.json").read_text(encoding="utf-8"))
     type_ids = {c["id"]: TYPE_IDS[c["name"]] for c in coco["categories"]}
     images = {entry["id"]: entry["file_name"] for entry in coco["images"]}
     loaded, image = -1, None
+    kept = {n for kind in (False, True) for n in spread([n for n in sorted(images) if is_validation(n) == kind], limit)}
     for note in sorted(coco["annotations"], key=lambda a: (a["image_id"], a["id"])):
+        if note["image_id"] not in kept:
+            continue
         if note["image_id"] != loaded:
             loaded = note["image_id"]
             image = cv2.imread(str(root / "photos" / images[loaded]), cv2.IMREAD_COLOR)
@@ -55,12 +59,12 @@ def street_garments(root: Path) -> Iterator[Garment]:
             yield cut(image, mask, box, Row(WORN, split, type_ids[note["category_id"]], f"street-{note['id']}"))
 
 
-def flat_garments(root: Path) -> Iterator[Garment]:
-    """Photos of one garment in `root/{train,validation}/CLASS`: whole, and segmented where that succeeds."""
+def flat_garments(root: Path, limit: int = 0) -> Iterator[Garment]:
+    """Photos of one garment in `root/{train,validation}/CLASS`, `limit` of each: whole, and segmented if that works."""
     for split in (TRAIN, VALIDATION):
-        for path in sorted((root / split).glob("*/*")):
+        for path in spread(typed_photos(root / split), limit):
             name = type_of(path.parent.name)
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR) if name else None
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
             if image is None:
                 continue
             identity = f"flat-{split}-{path.stem}"

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+Item = TypeVar("Item")
+
 # In an id map: 0 is background, 1..MAX_INSTANCES are garments, OTHER is the rest of a person (skin, hair, jewellery).
 OTHER = 255
 MAX_INSTANCES = 254
+
+
+def spread(items: Sequence[Item], limit: int) -> list[Item]:
+    """`limit` of the items at even distances, in their order; all for 0."""
+    if not 0 < limit < len(items):
+        return list(items)
+    return [items[i * len(items) // limit] for i in range(limit)]
 
 
 @dataclass(frozen=True)

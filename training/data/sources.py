@@ -49,11 +49,12 @@ def open_sources(data: DataConfig) -> Sources:
     ccp = data.root / "ccp"
     if not (ccp / "instances.json").is_file():
         raise ConfigError(f"no training data under {data.root}; set data.root to the folder with ccp/ and clothing/")
-    photos = Store.kept(data.cache / f"ccp_{data.height}", lambda: read_ccp(ccp, data.height))
+    part = f"_of_{data.limit}" if data.limit else ""
+    photos = Store.kept(data.cache / f"ccp_{data.height}{part}", lambda: read_ccp(ccp, data.height, limit=data.limit))
     return Sources(
         photos,
-        Store.kept(data.cache / f"backgrounds_{data.height}", lambda: read_backgrounds(photos)),
-        Store.kept(data.cache / "garments", lambda: read_clothing(data.root / "clothing" / "train")),
+        Store.kept(data.cache / f"backgrounds_{data.height}{part}", lambda: read_backgrounds(photos)),
+        Store.kept(data.cache / f"garments{part}", lambda: read_clothing(data.root / "clothing" / "train", data.limit)),
         *_further(data),
     )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
 
 from matcher.errors import ConfigError
 from training.checkpoint import load_checkpoint, save_checkpoint
@@ -20,24 +19,28 @@ from training.detector.batches import Batch, stream
 from training.detector.config import DetectorConfig
 from training.detector.model import MatchRCNN, Truth
 from training.ema import WeightAverage
+from training.journal import Journal, lines_are_shown, show_lines
 from training.processes import end_with_parent
+from training.run_folder import note_start
 from training.settings import to_table
+from training.team import Team, leave
 
-log = logging.getLogger(__name__)
 LAST = "last.pt"
 
 
 class Trainer:
     """State of a run in one process: model, optimiser, average, step."""
 
-    def __init__(self, config: DetectorConfig) -> None:
-        """Start from ImageNet weights or from `config.start`."""
+    def __init__(self, config: DetectorConfig, team: Team | None = None) -> None:
+        """Start from ImageNet weights or from `config.start`; alone, where no team is given."""
         torch.manual_seed(config.seed)
         self.config = config
-        self.device = torch.device(config.device)
+        self.team = team or Team.here(config.device)
+        self.device = self.team.device
         self.model = MatchRCNN(config.model, config.frozen_blocks)
         self._start()
         self.model.to(self.device, memory_format=torch.channels_last).train()
+        self.network = self.team.wrap(self.model)
         self.optimiser = torch.optim.AdamW(self._groups(), weight_decay=config.weight_decay)
         self.scaler = torch.amp.GradScaler(config.device, enabled=config.amp)
         self.average = WeightAverage(self.model, config.ema)
@@ -82,10 +85,10 @@ class Trainer:
         """
         images, truths = batch
         # Sampling of boxes is seeded by the step too, so that a resumed run equals an unbroken one.
-        torch.manual_seed(self.config.seed * 1_000_003 + self.step)
+        torch.manual_seed(self.config.seed * 1_000_003 + self.team.turn(self.step))
         truths = [Truth(*(part.to(self.device, non_blocking=True) for part in truth)) for truth in truths]
         with torch.autocast(self.config.device, enabled=self.config.amp):
-            losses = self.model(images.to(self.device, non_blocking=True), truths)
+            losses = self.network(images.to(self.device, non_blocking=True), truths)
         values = {name: float(value.detach()) for name, value in losses.items()}
         self._check(values)
         self.optimiser.zero_grad(set_to_none=True)
@@ -102,7 +105,7 @@ class Trainer:
 
     def _update(self) -> None:
         parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.done = average_gradients(parameters, self.progress())
+        self.done = self.team.mean(self.progress())
         self.scaler.unscale_(self.optimiser)
         nn.utils.clip_grad_norm_(parameters, self.config.clip)
         for group in self.optimiser.param_groups:
@@ -135,27 +138,6 @@ class Trainer:
             self.scaler.load_state_dict(state["scaler"])
 
 
-def average_gradients(parameters: list[nn.Parameter], progress: float) -> float:
-    """Average gradients, and one number besides, over the processes in one message.
-
-    Args:
-        parameters: those that take a gradient; their `grad` is replaced.
-        progress: this process's view of how far the run is; clocks differ, learning rates must not.
-
-    Returns:
-        The average of `progress`. A run of one process returns it as it is.
-    """
-    if not dist.is_initialized():
-        return progress
-    gradients: list[Tensor] = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
-    flat = torch.cat([*(g.flatten() for g in gradients), gradients[0].new_tensor([progress])])
-    dist.all_reduce(flat)
-    flat /= dist.get_world_size()
-    for p, piece in zip(parameters, flat[:-1].split([p.numel() for p in parameters]), strict=True):
-        p.grad = piece.view(p.shape)
-    return float(flat[-1])
-
-
 def train(config: DetectorConfig, out: Path) -> Path:
     """Train a detector, resuming where `out` already holds a checkpoint.
 
@@ -170,74 +152,65 @@ def train(config: DetectorConfig, out: Path) -> Path:
         ConfigError: data or weights are missing, or the loss stops being finite.
     """
     out.mkdir(parents=True, exist_ok=True)
-    if config.processes == 1:
-        _run(0, config, out, None)
+    if config.processes == 1 or "TORCHELASTIC_RUN_ID" in os.environ:
+        _loop(config, Team.here(config.device), out)
     else:
-        with tempfile.TemporaryDirectory() as meeting:
-            store = f"file://{Path(meeting).resolve()}/meeting"
-            torch.multiprocessing.spawn(_run, (config, out, store), nprocs=config.processes)
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = config, out, Path(folder) / "meeting", lines_are_shown()
+            torch.multiprocessing.spawn(_run, arguments, nprocs=config.processes)
     return out / LAST
 
 
-def _run(rank: int, config: DetectorConfig, out: Path, store: str | None) -> None:
-    torch.set_num_threads(config.threads)
-    if store is not None:
-        end_with_parent()
-        backend = "nccl" if config.device == "cuda" else "gloo"
-        dist.init_process_group(backend, init_method=store, rank=rank, world_size=config.processes)
+def _run(rank: int, config: DetectorConfig, out: Path, meeting: Path, shown: bool) -> None:
+    end_with_parent()
+    if shown and rank == 0:
+        show_lines()
     try:
-        _loop(Trainer(config), rank, out)
+        _loop(config, Team.here(config.device, meeting, rank, config.processes), out)
     finally:
-        if store is not None:
-            dist.destroy_process_group()
+        leave()
 
 
-def _loop(trainer: Trainer, rank: int, out: Path) -> None:
-    config = trainer.config
+def _loop(config: DetectorConfig, team: Team, out: Path) -> None:
+    torch.set_num_threads(config.threads)
+    trainer = Trainer(config, team)
     if (out / LAST).is_file():
         trainer.resume(load_checkpoint(out / LAST))
-    batches: Iterator[Batch] = stream(config, rank, trainer.step)
-    journal = Journal(out, config) if rank == 0 else None
-    for batch in batches:
-        values = trainer.train_step(batch)
-        if journal is not None:
-            journal.note(trainer, values)
-        if trainer.done >= 1.0:
-            break
-    if rank == 0:
+    if team.leads:
+        note_start(out, to_table(config), trainer.step, team.size)
+    with team.first_the_leader():
+        batches: Iterator[Batch] = stream(config, team.rank, trainer.step)
+    saved = time.monotonic()
+    with Journal(out, config.steps, trainer.step, team.leads) as journal:
+        means = _Means()
+        for batch in batches:
+            means.add(trainer.train_step(batch))
+            if trainer.step % config.log_steps == 0:
+                losses = means.take()
+                journal.note(trainer.step, sum(losses.values()), losses, trainer.rate_factor(), trainer.done)
+            if team.leads and time.monotonic() - saved > 60 * config.save_minutes:
+                save_checkpoint(out / LAST, trainer.state())
+                saved = time.monotonic()
+            if trainer.done >= 1.0:
+                break
+    if team.leads:
         save_checkpoint(out / LAST, trainer.state())
 
 
-class Journal:
-    """The log of a run and its checkpoints by the clock."""
+class _Means:
+    """Losses of several steps, averaged."""
 
-    def __init__(self, out: Path, config: DetectorConfig) -> None:
-        """Log into `out/train.log`, and save there as often as the recipe says."""
-        self._out = out
-        self._config = config
-        self._started = self._saved = time.monotonic()
+    def __init__(self) -> None:
         self._sums: dict[str, float] = {}
         self._steps = 0
-        handler = logging.FileHandler(out / "train.log")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
 
-    def note(self, trainer: Trainer, values: dict[str, float]) -> None:
-        """Take in the losses of a step; write a line or a checkpoint when it is time."""
+    def add(self, losses: dict[str, float]) -> None:
         self._steps += 1
-        for name, value in values.items():
+        for name, value in losses.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
-        if self._steps % self._config.log_steps == 0:
-            self._write(trainer)
-        if time.monotonic() - self._saved > 60 * self._config.save_minutes:
-            save_checkpoint(self._out / LAST, trainer.state())
-            self._saved = time.monotonic()
 
-    def _write(self, trainer: Trainer) -> None:
-        rate = (time.monotonic() - self._started) / self._steps
-        means = {name: value / self._config.log_steps for name, value in self._sums.items()}
-        parts = " ".join(f"{name.removeprefix('loss_')}={mean:.3f}" for name, mean in means.items())
-        at = f"step {trainer.step}/{self._config.steps} ({100 * trainer.done:.1f} %)"
-        log.info("%s loss=%.3f %s %.2f s/step", at, sum(means.values()), parts, rate)
-        self._sums.clear()
+    def take(self) -> dict[str, float]:
+        """The means by name, and begin anew."""
+        means = {name: value / self._steps for name, value in self._sums.items()}
+        self._sums, self._steps = {}, 0
+        return means

@@ -19,6 +19,8 @@ class EmbedderConfig:
         weights: ImageNet trunk (.npz).
         detector: checkpoint of a detector whose trunk to start from in place of ImageNet's; may be empty.
         start: checkpoint whose weights to start from; may be empty.
+        device: "cpu" or "cuda".
+        amp: mixed precision (bfloat16), on a GPU.
         loss: one of `training.embedder.losses.LOSSES`.
         classes: garments that a loss with proxies has a vector for; 0 = as many as the data has.
         memory: shop views of past batches that worn garments are told apart from; 0 for none.
@@ -34,6 +36,8 @@ class EmbedderConfig:
     weights: Path = Path("../shared/weights/mobilenet_v2_imagenet.npz")
     detector: str = ""
     start: str = ""
+    device: str = "cpu"
+    amp: bool = False
     seed: int = 1
     loss: str = "info_nce"
     classes: int = 0

@@ -21,9 +21,10 @@ from training.embedder.metric_losses import PROXIES
 from training.embedder.model import Embedder
 from training.embedder.sampler import PairSampler, PairSource
 from training.embedder.views import shop_view, worn_view
-from training.loop import Ahead, Loop, start_from
+from training.loop import Loop, start_from
 from training.mixture import open_garments
 from training.settings import to_table
+from training.team import Team
 
 # Crops (2B, S, S, 3) uint8, masks (2B, S, S) float32, numbers (B,) int64 of the garments.
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -68,6 +69,12 @@ class Student(nn.Module):
         self.embedder = Embedder(config.model, config.frozen_blocks)
         self.loss = make_loss(config.loss, config.memory, config.model.dimension, config.memory_after, config.classes)
 
+    def forward(self, crops: Tensor, masks: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss, and embeddings (B, D) of the shop's and of the worn views, of a batch of `PairBatches`."""
+        shop, worn = self.embedder(crops, masks).chunk(2)
+        with torch.autocast(shop.device.type, enabled=False):  # cosines differ by less than bfloat16 can tell
+            return self.loss(shop.float(), worn.float(), numbers), shop, worn
+
 
 def build(config: EmbedderConfig) -> Student:
     """What a recipe starts from."""
@@ -97,25 +104,28 @@ def train(config: EmbedderConfig, out: Path) -> Path:
     Raises:
         TrainingError: the loss became non-finite, or the embeddings collapsed.
         ConfigError: weights or data are missing.
+        BackendError: there is no such device.
     """
     cv2.setNumThreads(1)
+    team = Team.here(config.device)
+    with team.first_the_leader():
+        garments = open_garments(config.data)
     config = with_classes(config)
     student = build(config)
-    pairs = PairBatches(open_garments(config.data), config)
+    pairs = PairBatches(garments, config)
     _fit_colours(student.embedder, pairs)
-    batches = Ahead(pairs)
-    loop = Loop.open(student, config.loop, out, to_table(config))
+    loop = Loop.open(student, config.loop, out, to_table(config), team, config.amp)
+    batches = loop.ahead(pairs)
     monitor = CollapseMonitor(config.collapse)
 
     def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
-        crops, masks, numbers = batches(step)
-        shop, worn = student.embedder(crops, masks).chunk(2)
+        loss, shop, worn = loop.network(*loop.put(*batches(step)))
         figures = {"recall@1": _recall(shop, worn)}
         if (step + 1) % config.loop.log_steps == 0:
             # The exact colours cannot collapse, and would hide it if the rest did.
-            learnt = shop.detach()[:, : config.model.dimension - config.model.colours]
+            learnt = shop.detach().float()[:, : config.model.dimension - config.model.colours]
             figures |= asdict(monitor.look(nn.functional.normalize(learnt, dim=1), step + 1))
-        return student.loss(shop, worn, numbers), figures
+        return loss, figures
 
     return loop.run(loss_of)
 
@@ -131,4 +141,4 @@ def _fit_colours(embedder: Embedder, batches: PairBatches) -> None:
 
 @torch.no_grad()
 def _recall(shop: Tensor, worn: Tensor) -> float:
-    return float(((worn @ shop.T).argmax(1) == torch.arange(len(worn))).float().mean())
+    return float(((worn @ shop.T).argmax(1) == torch.arange(len(worn), device=worn.device)).float().mean())

@@ -38,6 +38,8 @@ class ClassicConfig:
             garments, then the head is dropped), "pairs" (`loss` over pairs), "rounds" (`rounds`), "rebuild" (an
             autoencoder).
         weights: a file with VGG16's weights, as torchvision gives them; empty = random ones.
+        device: "cpu" or "cuda".
+        amp: mixed precision (bfloat16), on a GPU.
         depth: convolutions of the network "custom", 1 to 5.
         size: side of the crops in pixels, a multiple of 32.
         margin: of the crops, as a share of the box's longer side.
@@ -55,6 +57,8 @@ class ClassicConfig:
     network: str = "custom"
     method: str = "pairs"
     weights: str = ""
+    device: str = "cpu"
+    amp: bool = False
     seed: int = 1
     depth: int = 3
     size: int = 64

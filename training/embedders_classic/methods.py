@@ -15,7 +15,7 @@ from training.embedder.train import PairBatches
 from training.embedders_classic.config import ClassicConfig, as_pairs
 from training.embedders_classic.mining import TripletRounds, triplet_loss
 from training.embedders_classic.networks import Autoencoder, Encoder, make_encoder
-from training.loop import Ahead
+from training.loop import Loop
 
 # Step -> loss, and embeddings (B, D) of one view of B different garments, for the watch over their spread.
 StepOf = Callable[[int], tuple[Tensor, Tensor]]
@@ -30,26 +30,26 @@ class Student(nn.Module):
         self.config = config
         self.encoder: Encoder = make_encoder(config)
 
-    def steps(self, garments: Garments) -> StepOf:
-        """What a step does, on the training rows of these garments."""
+    def steps(self, garments: Garments, loop: Loop) -> StepOf:
+        """What a step of this loop does, on the training rows of these garments."""
         raise NotImplementedError("this encoder is not trained")
 
 
 class _OnPairs(Student):
     """Sees the batches of pairs that our embedder is trained on; subclasses have a loss."""
 
-    def steps(self, garments: Garments) -> StepOf:
+    def steps(self, garments: Garments, loop: Loop) -> StepOf:
         """See `Student.steps`."""
-        batches = Ahead(PairBatches(garments, as_pairs(self.config)))
+        batches = loop.ahead(PairBatches(garments, as_pairs(self.config)))
 
         def step_of(step: int) -> tuple[Tensor, Tensor]:
-            crops, masks, numbers = batches(step)
-            torch.manual_seed(self.config.seed * 1_000_003 + step)
-            return self.loss_of(crops, masks, numbers)
+            batch = loop.put(*batches(step))
+            loop.seed(self.config.seed, step)
+            return loop.network(*batch)
 
         return step_of
 
-    def loss_of(self, crops: Tensor, masks: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, crops: Tensor, masks: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """Loss and embeddings (B, D) of the shop's views, for a batch of `PairBatches`."""
         raise NotImplementedError
 
@@ -62,8 +62,8 @@ class ByIdentity(_OnPairs):
         super().__init__(config)
         self.head = nn.Linear(self.encoder.dimension, config.classes)
 
-    def loss_of(self, crops: Tensor, masks: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """See `_OnPairs.loss_of`."""
+    def forward(self, crops: Tensor, masks: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """See `_OnPairs.forward`."""
         raw = self.encoder.raw(crops, masks)
         loss = nn.functional.cross_entropy(self.head(torch.relu(raw)), torch.cat([numbers, numbers]))
         return loss, nn.functional.normalize(raw[: len(numbers)], dim=1, eps=1e-6)
@@ -77,10 +77,11 @@ class ByPairs(_OnPairs):
         super().__init__(config)
         self.loss = make_loss(config.loss, dimension=self.encoder.dimension, classes=config.classes)
 
-    def loss_of(self, crops: Tensor, masks: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """See `_OnPairs.loss_of`."""
-        shop, worn = self.encoder(crops, masks).chunk(2)
-        return self.loss(shop, worn, numbers), shop
+    def forward(self, crops: Tensor, masks: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """See `_OnPairs.forward`."""
+        shop, worn = self.encoder(crops, masks).float().chunk(2)
+        with torch.autocast(shop.device.type, enabled=False):  # cosines differ by less than bfloat16 can tell
+            return self.loss(shop, worn, numbers), shop
 
 
 class ByRebuilding(_OnPairs):
@@ -96,8 +97,8 @@ class ByRebuilding(_OnPairs):
         if not isinstance(self.encoder, Autoencoder):
             raise ConfigError('method = "rebuild" needs network = "vae"')
 
-    def loss_of(self, crops: Tensor, masks: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """See `_OnPairs.loss_of`."""
+    def forward(self, crops: Tensor, masks: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """See `_OnPairs.forward`."""
         seen, drawn, mean, log_variance = self.encoder.rebuilt(crops, masks)
         divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
         loss = nn.functional.mse_loss(drawn, seen) + self.config.beta * divergence
@@ -113,12 +114,14 @@ class ByRounds(Student):
         # Part of a checkpoint: a run that goes on in the middle of a round could not choose them again.
         self.register_buffer("strangers", torch.zeros(config.classes, dtype=torch.int64))
 
-    def steps(self, garments: Garments) -> StepOf:
+    def steps(self, garments: Garments, loop: Loop) -> StepOf:
         """See `Student.steps`.
 
         Raises:
-            ConfigError: a single garment has no stranger.
+            ConfigError: a single garment has no stranger, or several processes train.
         """
+        if loop.team.size > 1:
+            raise ConfigError('method = "rounds" chooses its triplets in one process; start it without torchrun')
         rounds = TripletRounds(garments, self.config)
         if len(rounds) < 2:
             raise ConfigError("triplets need two garments or more")
@@ -126,7 +129,7 @@ class ByRounds(Student):
         def step_of(step: int) -> tuple[Tensor, Tensor]:
             if rounds.starts(step):
                 self.strangers[: len(rounds)] = rounds.mine(self.encoder, step)
-            worn, shop, other = self.encoder(*rounds(step, self.strangers)).chunk(3)
+            worn, shop, other = self.encoder(*loop.put(*rounds(step, self.strangers.cpu()))).float().chunk(3)
             return triplet_loss(worn, shop, other, self.config.rounds.margin), shop
 
         return step_of

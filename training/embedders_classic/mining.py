@@ -82,12 +82,13 @@ class TripletRounds:
     @torch.no_grad()
     def _described(self, encoder: nn.Module, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Embeddings (N, D) of a worn and of a shop view of each garment, by the network as it is."""
-        was = encoder.training
+        was, device = encoder.training, next(encoder.parameters()).device
         encoder.eval()
         parts = []
         for at in range(0, len(self), _ROWS):
             worn, shop = zip(*(self._views(i, rng) for i in range(at, min(at + _ROWS, len(self)))), strict=True)
-            parts.append([encoder(*_stacked(list(views))) for views in (worn, shop)])
+            crops = [_stacked(list(views)) for views in (worn, shop)]
+            parts.append([encoder(*(part.to(device) for part in views)).float().cpu() for views in crops])
         encoder.train(was)
         worn_parts, shop_parts = zip(*parts, strict=True)
         return torch.cat(worn_parts), torch.cat(shop_parts)

@@ -19,6 +19,7 @@ from training.embedders_classic.networks import Encoder
 from training.loop import Loop, load_averaged
 from training.mixture import open_garments
 from training.settings import from_table, to_table
+from training.team import Team
 
 
 def build(config: ClassicConfig) -> Student:
@@ -40,22 +41,27 @@ def train(config: ClassicConfig, out: Path) -> Path:
     Raises:
         TrainingError: the loss became non-finite, or the embeddings collapsed.
         ConfigError: the recipe does not fit together, or weights or data are missing.
+        BackendError: there is no such device.
     """
     cv2.setNumThreads(1)
+    team = Team.here(config.device)
+    if config.method != "none":
+        with team.first_the_leader():
+            garments = open_garments(config.data)
     if counts_garments(config) and not config.classes:
-        config = replace(config, classes=len(PairSource(open_garments(config.data)).identities))
+        config = replace(config, classes=len(PairSource(garments).identities))
     student = build(config)
-    loop = Loop.open(student, config.loop, out, to_table(config))
+    loop = Loop.open(student, config.loop, out, to_table(config), team, config.amp)
     if config.method == "none":
         return loop.save()
-    step_of, monitor = student.steps(open_garments(config.data)), CollapseMonitor(config.collapse)
+    step_of, monitor = student.steps(garments, loop), CollapseMonitor(config.collapse)
 
     def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
         loss, seen = step_of(step)
         if (step + 1) % config.loop.log_steps:
             return loss, {}
-        grown = step >= config.collapse_after
-        return loss, asdict(monitor.look(seen.detach(), step + 1) if grown else spread_of(seen.detach()))
+        grown, seen = step >= config.collapse_after, seen.detach().float()
+        return loss, asdict(monitor.look(seen, step + 1) if grown else spread_of(seen))
 
     return loop.run(loss_of)
 

@@ -15,6 +15,8 @@ class FashionMnistConfig:
     Attributes:
         root: folder of the data set, as idx.gz files or npz.
         network: one of `training.fashion_mnist.models.NETWORKS`.
+        device: "cpu" or "cuda".
+        amp: mixed precision (bfloat16), on a GPU.
         batch: pictures of a step.
         schedule: "cosine" or "one-cycle" (up to the peak over `loop.warmup` steps and down to `loop.final` in a line).
         smoothing: of the labels.
@@ -29,6 +31,8 @@ class FashionMnistConfig:
 
     root: Path = Path("../shared/data/fashion_mnist")
     network: str = "conv1"
+    device: str = "cpu"
+    amp: bool = False
     seed: int = 1
     batch: int = 128
     schedule: str = "cosine"

@@ -19,8 +19,9 @@ from training.evaluation.calibration import calibration, confusion, top_k
 from training.fashion_mnist.batches import Batches
 from training.fashion_mnist.config import FashionMnistConfig
 from training.fashion_mnist.models import GreyNet, make_network, parameters, predict
-from training.loop import Ahead, Loop, load_averaged
+from training.loop import Loop, load_averaged
 from training.settings import to_table
+from training.team import Team
 
 SCHEDULES = ("cosine", "one-cycle")
 _NORM_STEPS = 20  # batches that the means of the normalisation are taken over
@@ -40,24 +41,26 @@ def train(config: FashionMnistConfig, out: Path) -> Path:
         InputError: the data is missing or damaged.
         ConfigError: there is no such network or schedule.
         TrainingError: the loss became non-finite.
+        BackendError: there is no such device.
     """
     if config.schedule not in SCHEDULES:
         raise ConfigError(f"no schedule is called {config.schedule!r}; choose one of {', '.join(SCHEDULES)}")
     torch.manual_seed(config.seed)
     model = make_network(config.network, config.dropout).to(memory_format=torch.channels_last)
-    batches = Ahead(Batches(*_arrays(config), config))
-    loop = _OneCycle if config.schedule == "one-cycle" else Loop
-    run = loop.open(model, config.loop, out, to_table(config))
+    kind = _OneCycle if config.schedule == "one-cycle" else Loop
+    loop = kind.open(model, config.loop, out, to_table(config), Team.here(config.device), config.amp)
+    batches = loop.ahead(Batches(*_arrays(config), config))
     criterion = nn.CrossEntropyLoss(label_smoothing=config.smoothing)
 
     def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
-        images, labels, others, share = batches(step)
-        torch.manual_seed(config.seed * 1_000_003 + step)  # dropout
-        logits = model(images)
+        *tensors, share = batches(step)
+        images, labels, others = loop.put(*tensors)
+        loop.seed(config.seed, step)  # dropout
+        logits = loop.network(images)
         loss = (1 - share) * criterion(logits, labels) + share * criterion(logits, others)
         return loss, {"top1": (logits.argmax(1) == labels).float().mean()}
 
-    return run.run(loss_of)
+    return loop.run(loss_of)
 
 
 class _OneCycle(Loop):

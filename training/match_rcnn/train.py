@@ -11,15 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from matcher.errors import BackendError
-from training.loop import Ahead, Loop, LoopConfig
-from training.match_rcnn.batches import Batch, Batches
+from training.loop import Loop, LoopConfig
+from training.match_rcnn.batches import Batches
 from training.match_rcnn.config import ModelConfig, neck_defaults
 from training.match_rcnn.data import Examples, ExamplesConfig, class_names, landmark_counts
 from training.match_rcnn.files import start_model
 from training.match_rcnn.model import MatchRCNN
 from training.match_rcnn.norms import measure_norms
 from training.settings import to_table
+from training.team import Team
 
 log = logging.getLogger(__name__)
 _FIRST_SHARE = 0.001  # of the rate, at the first step of the warm-up
@@ -78,9 +78,19 @@ class MatchRCNNConfig:
 class ScheduledLoop(Loop):
     """The loop with momentum and steps instead of Adam and a cosine."""
 
-    def __init__(self, model: nn.Module, config: ScheduleConfig, out: Path, recipe: Mapping[str, Any]) -> None:
+    partly = True  # pictures without a mask, a landmark, an attribute
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: ScheduleConfig,
+        out: Path,
+        recipe: Mapping[str, Any],
+        team: Team | None = None,
+        amp: bool = False,
+    ) -> None:
         """See `Loop`."""
-        super().__init__(model, config, out, recipe)
+        super().__init__(model, config, out, recipe, team, amp)
         groups = [
             {key: group[key] for key in ("params", "peak", "lr", "weight_decay")}
             for group in self.optimiser.param_groups
@@ -123,7 +133,7 @@ def train(config: MatchRCNNConfig, out: Path) -> Path:
         TrainingError: the loss is not finite.
     """
     config = complete(config)
-    device = _device(config.device)
+    team = Team.here(config.device)
     torch.manual_seed(config.seed)
     most = max(config.model.landmark_counts, default=0)
     examples = Examples(config.data, most, config.model.match, config.attributes)
@@ -133,28 +143,18 @@ def train(config: MatchRCNNConfig, out: Path) -> Path:
     if config.start and not (out / "last.pt").exists():
         left = start_model(model, Path(config.start))
         log.info("%d of the parameters start at random: %s ...", len(left), ", ".join(left[:3]))
-    model.to(device)
+    model.to(team.device)
     made = Batches(examples, config.batch, config.seed, config.model.mean)
     if not config.start and not (out / "last.pt").exists():
-        log.info("%d normalisations measured on the first batch", measure_norms(model.train(), made(0).to(device)))
-    loop = ScheduledLoop.open(model, config.loop, out, to_table(config))
-    batches = Ahead(made)
+        log.info("%d normalisations measured on the first batch", measure_norms(model.train(), made(0).to(team.device)))
+    loop = ScheduledLoop.open(model, config.loop, out, to_table(config), team, config.amp)
+    batches = loop.ahead(made)
 
     def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
         # Boxes are sampled by the step too, so that a resumed run equals an unbroken one.
-        torch.manual_seed(config.seed * 1_000_003 + step)
-        return _loss(model, batches(step).to(device), config.amp)
+        loop.seed(config.seed, step)
+        batch = batches(step).to(team.device)
+        losses = loop.network(batch.images, batch.truths, batch.sizes)
+        return sum(losses.values()), {name: float(value.detach()) for name, value in losses.items()}
 
     return loop.run(loss_of)
-
-
-def _loss(model: MatchRCNN, batch: Batch, amp: bool) -> tuple[Tensor, Mapping[str, float]]:
-    with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=amp):
-        losses = model(batch.images, batch.truths, batch.sizes)
-    return sum(losses.values()), {name: float(value.detach()) for name, value in losses.items()}
-
-
-def _device(name: str) -> torch.device:
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise BackendError('this machine has no GPU that torch can use; set device = "cpu"')
-    return torch.device(name)

@@ -17,16 +17,16 @@ from training.tryon.records import ShopGarment, Wearer
 HEIGHT = 640  # pixels that wearers' photos are brought to
 
 
-def wearers(root: Path, split: str = TRAIN) -> Iterator[Wearer]:
-    """The street photos of a split of Clothing Co-Parsing in `root/ccp`."""
-    for name, photo in read_ccp(root / "ccp", HEIGHT, split == VALIDATION):
+def wearers(root: Path, split: str = TRAIN, limit: int = 0) -> Iterator[Wearer]:
+    """The street photos of a split of Clothing Co-Parsing in `root/ccp`, `limit` of them at most; 0 = all."""
+    for name, photo in read_ccp(root / "ccp", HEIGHT, split == VALIDATION, limit):
         yield Wearer(photo.image, photo.ids, photo.types, name)
 
 
-def shop_garments(root: Path, split: str = TRAIN) -> Iterator[ShopGarment]:
-    """The photos of one garment in `root/clothing` that could be cut out, of a split."""
+def shop_garments(root: Path, split: str = TRAIN, limit: int = 0) -> Iterator[ShopGarment]:
+    """The photos of one garment in `root/clothing` that could be cut out, of a split; `limit` are looked at."""
     folder = root / "clothing" / split
-    for name, photo in read_clothing(folder) if folder.is_dir() else ():
+    for name, photo in read_clothing(folder, limit) if folder.is_dir() else ():
         yield ShopGarment(photo.image, photo.ids * 255, photo.types[0], f"flat-{split}-{Path(name).stem}")
 
 
