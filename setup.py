@@ -87,6 +87,7 @@ setup(
             "train=training.cli:train",
             "export=training.cli:export",
             "export-full=training.cli_full:export_full",
+            "export-int8=training.cli_int8:export_int8",
             "convert=training.cli_convert:app",
             "eval=training.cli_eval:app",
             "data=training.cli_data:app",

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets import data_folder, street_validation
-from benchmarks.int8 import FILES, Feed, quantised
 from benchmarks.openvino_session import PRECISIONS, OpenVinoRuntime, is_there
 from benchmarks.timing import alternate, quantiles
 from matcher.boxes import crop_square, fit, mask_on_crop
@@ -28,6 +27,7 @@ from matcher.types import Garments
 from matcher.video.image import read_image
 from training.evaluation.coco_eval import evaluate_detector
 from training.evaluation.output import silent
+from training.int8.bundle import FILES, Feed, quantised
 
 BASE = "ONNX Runtime fp32"
 GARMENTS = 3

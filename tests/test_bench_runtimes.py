@@ -9,7 +9,6 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.int8 import FILES, quantise, quantised
 from benchmarks.openvino_session import OpenVinoRuntime, OpenVinoSession
 from benchmarks.runtimes import Shot, inputs_of, variants
 from matcher.bundle import Bundle
@@ -17,6 +16,7 @@ from matcher.runtime.onnx_session import OnnxSession
 from matcher.stages.models import Runtime
 from matcher.taxonomy import TYPE_IDS
 from tests.toy_bundle import make_bundle, paint
+from training.int8.bundle import FILES, quantise, quantised
 
 
 @pytest.fixture(scope="module")

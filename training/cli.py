@@ -171,9 +171,16 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="Folder of the bundle.")],
     name: Annotated[str, typer.Option("--name", help="Name of the bundle.")] = "tiny",
     version: Annotated[str, typer.Option("--bundle-version", help="Version of the bundle.")] = "1",
+    precision: Annotated[str, typer.Option("--precision", help="Of the stored weights: fp16 or fp32.")] = "fp16",
 ) -> None:
-    """Export trained weights as a bundle: ONNX files and their card."""
+    """Export trained weights as a bundle: ONNX files and their card.
+
+    Each file is compared with its network, and the difference goes into the card. asworn export-int8 makes 8-bit
+    integers of a bundle.
+    """
     _needs_the_extra()
+    if precision not in ("fp16", "fp32"):
+        raise ConfigError(f"--precision is {precision!r}; choose fp16 or fp32, or asworn export-int8 afterwards")
     from training.export_bundle import export_bundle
 
-    typer.echo(export_bundle(detector, types, embedder, out, name, version))
+    typer.echo(export_bundle(detector, types, embedder, out, name, version, precision == "fp16"))

@@ -37,7 +37,7 @@ ORIGIN: list[dict[str, str]] = [
 
 
 def export_bundle(
-    detector: Path, types: Path, embedder: Path, out: Path, name: str = "tiny", version: str = "1"
+    detector: Path, types: Path, embedder: Path, out: Path, name: str = "tiny", version: str = "1", half: bool = True
 ) -> Path:
     """Export the models and write the card.
 
@@ -49,6 +49,7 @@ def export_bundle(
         out: folder of the bundle, made if needed.
         name: of the bundle.
         version: of the bundle.
+        half: store large weights as float16, which halves the files; they count in float32 all the same.
 
     Returns:
         Path of the card.
@@ -59,9 +60,9 @@ def export_bundle(
     """
     out.mkdir(parents=True, exist_ok=True)
     models = {
-        "detector": _detector_section(detector, out),
-        "classifier": export_types(types, out),
-        "embedder": export_embedding(embedder, out),
+        "detector": _detector_section(detector, out, half),
+        "classifier": export_types(types, out, half),
+        "embedder": export_embedding(embedder, out, half),
     }
     card = write_card(out, {"name": name, "version": version, "licence": LICENCE, "origin": ORIGIN, "models": models})
     if name == SHIPPED:
@@ -69,10 +70,10 @@ def export_bundle(
     return card
 
 
-def _detector_section(source: Path, out: Path) -> dict[str, Any]:
+def _detector_section(source: Path, out: Path, half: bool = True) -> dict[str, Any]:
     if source.is_file():
         full = "recipe" in load_checkpoint(source)
-        return export_match_rcnn(source, out) if full else export_detector(source, out)
+        return export_match_rcnn(source, out, half) if full else export_detector(source, out, half)
     try:
         section = json.loads((source / DETECTOR_SECTION).read_text(encoding="utf-8"))
         for key in ("file", "mask_file"):
@@ -105,16 +106,16 @@ def _of_model(checkpoint: Path) -> dict[str, Any]:
     return {key: value for key, value in recipe.items() if key not in ("data", "loop")}
 
 
-def export_types(checkpoint: Path, out: Path) -> dict[str, Any]:
+def export_types(checkpoint: Path, out: Path, half: bool = True) -> dict[str, Any]:
     """Export a type classifier; returns its section of the card with the figures measured."""
     model, config = load_types(checkpoint)
-    return {**export_classifier(model, config, out), "measured": {}, **read_figures(checkpoint)}
+    return {**export_classifier(model, config, out, half), "measured": {}, **read_figures(checkpoint)}
 
 
-def export_embedding(checkpoint: Path, out: Path) -> dict[str, Any]:
+def export_embedding(checkpoint: Path, out: Path, half: bool = True) -> dict[str, Any]:
     """Export an embedder; returns its section of the card with figures and calibration."""
     model, _ = load_embedder(checkpoint)
-    return {**export_embedder(model, out), "measured": {}, **read_figures(checkpoint)}
+    return {**export_embedder(model, out, half), "measured": {}, **read_figures(checkpoint)}
 
 
 def _check_size(folder: Path, files: dict[str, str]) -> None:

@@ -60,6 +60,11 @@ def export_module(
     path.write_bytes(graph.SerializeToString())
 
 
+def precision(half: bool) -> str:
+    """How weights are stored, in the card's words."""
+    return "fp16" if half else "fp32"
+
+
 def halve_weights(graph: onnx.ModelProto) -> None:
     """Store large float32 initialisers as float16 with a cast in front of their use, in place.
 

@@ -37,6 +37,7 @@ SUMMARIES = {
     "train": "Train the detector, type classifier, embedder or verifier.",
     "export": "Turn trained checkpoints into a bundle.",
     "export-full": "Turn checkpoints into a bundle for the torch backend.",
+    "export-int8": "Turn a bundle into one in 8-bit integers, and say what it costs.",
     "bench": "Measure speed.",
 }
 ORDER = (

@@ -57,6 +57,16 @@ def test_the_bundle_is_whole_and_says_what_it_is(bundle: Bundle) -> None:
     assert bundle.card["licence"] == "Apache-2.0" and len(bundle.card["origin"]) == 4
     assert bundle.model("embedder")["calibration"] == {"exact": 0.8, "similar": 0.6}
     assert bundle.model("classifier")["input"]["size"] == 64
+    for name in ("classifier", "embedder"):
+        said = bundle.model(name)["onnx"]
+        assert said["precision"] == "fp16" and 0 < said["difference"] < 5e-3
+
+
+def test_whole_floats_are_nearer_and_take_more_room(parts: dict[str, Path], bundle: Bundle, tmp_path: Path) -> None:
+    section = exporting.export_types(parts["types"], tmp_path, half=False)
+    assert section["onnx"]["precision"] == "fp32"
+    assert section["onnx"]["difference"] < bundle.model("classifier")["onnx"]["difference"]
+    assert (tmp_path / "classifier.onnx").stat().st_size > 1.5 * bundle.path("classifier.onnx").stat().st_size
 
 
 def test_the_files_run_with_the_shapes_of_the_card(bundle: Bundle) -> None:

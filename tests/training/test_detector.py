@@ -19,14 +19,16 @@ from training.data.records import Annotated
 from training.data.store import Store
 from training.detector.batches import Batches, to_truth
 from training.detector.config import DetectorConfig, ModelConfig, load_config
-from training.detector.export import export_detector, export_model
+from training.detector.export import LEVELS, export_detector, export_model
 from training.detector.inference import DetectGraph, MaskGraph, decode
 from training.detector.model import MatchRCNN, Truth
 from training.detector.pyramid import PyramidPool, level_of
 from training.detector.train import Trainer, train
 from training.detector.trunk import MobileNetV2Trunk
 from training.ema import WeightAverage
+from training.loop import TrainingError
 from training.onnx_files import halve_weights
+from training.onnx_parity import detector_parity
 
 # pytest listens at level DEBUG, for which torch writes a trace of every export: minutes instead of seconds.
 logging.getLogger("torch.__trace").handlers.clear()
@@ -171,6 +173,15 @@ def test_two_processes_train_and_the_checkpoint_exports(config: DetectorConfig, 
     assert load_checkpoint(last)["step"] == 2
     section = export_detector(last, tmp_path / "bundle")
     assert section["types"][8] == "pants" and (tmp_path / "bundle" / section["mask_file"]).is_file()
+    said = section["onnx"]
+    assert said["precision"] == "fp16" and set(said["difference"]) == {"maps", "scores", "masks"}
+    assert all(0 <= value < 0.05 for value in said["difference"].values()), said
+    assert said["difference"]["maps"] > 0
+    # Files of other weights are noticed.
+    model = MatchRCNN(config.model)
+    paths = tmp_path / "bundle" / "detector.onnx", tmp_path / "bundle" / "masks.onnx"
+    with pytest.raises(TrainingError, match="maps differ"):
+        detector_parity(DetectGraph(model).eval(), MaskGraph(model).eval(), paths, LEVELS)
 
 
 @pytest.fixture(scope="module")

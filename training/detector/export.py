@@ -14,9 +14,11 @@ from training.checkpoint import load_checkpoint
 from training.detector.config import ModelConfig
 from training.detector.inference import DetectGraph, MaskGraph
 from training.detector.model import MEAN, STD, MatchRCNN
-from training.onnx_files import export_module
+from training.onnx_files import export_module, precision
+from training.onnx_parity import detector_parity
 from training.settings import from_table
 
+LEVELS = ("p3", "p4", "p5")
 DETECTOR_FILE = "detector.onnx"
 MASK_FILE = "masks.onnx"
 SHORT_SIDE = 352
@@ -55,20 +57,26 @@ def _export_masks(model: MatchRCNN, levels: list[Tensor], out: Path, half: bool)
     export_module(MaskGraph(model).eval(), inputs, out / MASK_FILE, names, dynamic, half)
 
 
-def export_detector(checkpoint: Path, out: Path) -> dict[str, Any]:
+def export_detector(checkpoint: Path, out: Path, half: bool = True) -> dict[str, Any]:
     """Export a checkpoint.
 
     Args:
         checkpoint: file written by `training.detector.train.train`.
         out: folder for `detector.onnx` and `masks.onnx`.
+        half: store large weights as float16.
 
     Returns:
         The section `models.detector` of a bundle's card; `measured` is left to the evaluation.
 
     Raises:
         ConfigError: the checkpoint cannot be read.
+        TrainingError: the files do not give what the network gives.
     """
-    export_model(load_model(checkpoint), out)
+    model = load_model(checkpoint)
+    export_model(model, out, half)
+    paths = out / DETECTOR_FILE, out / MASK_FILE
+    difference = detector_parity(DetectGraph(model).eval(), MaskGraph(model).eval(), paths, LEVELS)
     files = {"file": DETECTOR_FILE, "mask_file": MASK_FILE}
     sides, more = (SHORT_SIDE, MAX_SIDE), {"start_score": START_SCORE, "shop_side": SHOP_SIDE}
+    more["onnx"] = {"precision": precision(half), "difference": difference}
     return detector_section(files, sides, (MEAN, STD), 28, SCORE_THRESHOLD, NMS_IOU, more)

@@ -23,7 +23,8 @@ from training.match_rcnn.coder import BOX_WEIGHTS, PROPOSAL_WEIGHTS, clip, decod
 from training.match_rcnn.config import ModelConfig
 from training.match_rcnn.files import load_model
 from training.match_rcnn.model import MatchRCNN
-from training.onnx_files import export_module
+from training.onnx_files import export_module, precision
+from training.onnx_parity import detector_parity
 
 DETECTOR_FILE, MASK_FILE = "detector.onnx", "masks.onnx"
 SHORT_SIDE, MAX_SIDE = 800, 1333
@@ -137,9 +138,17 @@ def export_model(model: MatchRCNN, out: Path, half: bool = True) -> dict[str, An
     return section_of(model.config, {"file": DETECTOR_FILE, "mask_file": MASK_FILE})
 
 
-def export_detector(checkpoint: Path, out: Path) -> dict[str, Any]:
-    """Export a checkpoint; see `export_model`, and for a file that cannot be read `load_model`."""
-    return export_model(load_model(checkpoint), out)
+def export_detector(checkpoint: Path, out: Path, half: bool = True) -> dict[str, Any]:
+    """Export a checkpoint; see `export_model`, and for a file that cannot be read `load_model`.
+
+    Raises:
+        TrainingError: the files do not give what the network gives.
+    """
+    model = load_model(checkpoint)
+    section = export_model(model, out, half)
+    paths = out / DETECTOR_FILE, out / MASK_FILE
+    difference = detector_parity(DetectGraph(model).eval(), MaskGraph(model).eval(), paths, _LEVELS)
+    return section | {"onnx": {"precision": precision(half), "difference": difference}}
 
 
 def check_detector(config: ModelConfig) -> None:

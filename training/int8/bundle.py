@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import onnxruntime as ort
@@ -22,21 +22,22 @@ FILES = {
 Feed = dict[str, NDArray]
 
 
-def quantised(bundle: Bundle, feeds: dict[str, list[Feed]], folder: Path) -> Bundle:
+def quantised(bundle: Bundle, feeds: Mapping[str, Sequence[Feed]], folder: Path) -> Bundle:
     """Write the bundle with convolutions in int8 (signed weights by channel, unsigned activations, QDQ form).
 
     Weights take 7 bits: processors without VNNI instructions add pairs of 16-bit products, which would overflow.
 
     Args:
         bundle: in floats.
-        feeds: inputs of each of `FILES` that the ranges of activations are read from.
+        feeds: for each of `FILES` that is to be quantised, the inputs that the ranges of activations are read from.
         folder: of the new bundle.
 
     Raises:
         BackendError: the package onnx, which the quantisation needs, is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (model, key) in FILES.items():
+    for name in feeds:
+        model, key = FILES[name]
         source = bundle.path(bundle.model(model)[key])
         quantise(source, feeds[name], folder / source.name)
     for path in bundle.folder.iterdir():
