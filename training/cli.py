@@ -12,7 +12,7 @@ from matcher.errors import BackendError, ConfigError
 from training.cli_attributes import attributes
 from training.cli_fusion import fusion, tiers, verifier
 from training.cli_match_rcnn import match_rcnn
-from training.cli_run import ConfigFile, Limit, RunFolder, begin, leads
+from training.cli_run import ConfigFile, Limit, RunFolder, begin, leads, say
 
 train = typer.Typer(help="Train a model from a recipe.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def detector(config: ConfigFile, out: RunFolder = Path("runs/detector"), limit: 
     from training.detector.config import DetectorConfig
     from training.detector.train import train as run
 
-    typer.echo(run(begin(DetectorConfig, config, out, limit), out))
+    say(run(begin(DetectorConfig, config, out, limit), out))
 
 
 @train.command()
@@ -120,7 +120,7 @@ def embedder_classic(config: ConfigFile, out: RunFolder = Path("runs/embedder_cl
     from training.embedders_classic.config import ClassicConfig
     from training.embedders_classic.train import train as run
 
-    typer.echo(run(begin(ClassicConfig, config, out, limit), out))
+    say(run(begin(ClassicConfig, config, out, limit), out))
 
 
 @train.command("fashion-mnist")

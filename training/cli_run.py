@@ -57,3 +57,9 @@ def begin(kind: type[Settings], config: Path, out: Path, limit: int = 0) -> Sett
 def leads() -> bool:
     """Whether this is the process that writes and says what a run of several (by torchrun) gives."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def say(checkpoint: Path) -> None:
+    """Print what a run gives, once."""
+    if leads():
+        typer.echo(checkpoint)
