@@ -151,7 +151,7 @@ def fashion_mnist_command(
     if not names:
         raise ConfigError(f"--only {only[0]}: choose from {', '.join(RECIPES)}")
     made = fashion_mnist(root or data_folder() / "fashion_mnist", out, passes, names, threads, progress)
-    _finish("fashion_mnist", made, results)
+    _finish("fashion_mnist" if passes else "fashion_mnist_full", made, results)
 
 
 def results_command(

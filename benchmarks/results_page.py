@@ -11,7 +11,7 @@ from matcher.errors import InputError
 from matcher.files import write_whole
 
 # Files of the results folder whose sections come first, in this order; others with a comparison follow by name.
-ORDER = ("backbones", "classifiers", "embedders", "losses", "fashion_mnist")
+ORDER = ("backbones", "classifiers", "embedders", "losses", "fashion_mnist", "fashion_mnist_full")
 _HEAD = """# Results: the older work's models beside ours
 
 Written by `asworn bench results` from the JSON files in `benchmarks/results`; do not edit it by hand. Within a table
