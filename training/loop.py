@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from matcher.errors import MatcherError
+from training.bundle_weights import bundle_to_start_from, load_weights
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.ema import WeightAverage
 from training.journal import Journal
@@ -250,19 +251,24 @@ class Origin(Protocol):
     start: str
 
 
-def start_from(model: nn.Module, trunk: CropTrunk, origin: Origin) -> None:
+def start_from(model: nn.Module, network: nn.Module, origin: Origin, part: str) -> None:
     """Put into a model the weights that its recipe starts from.
 
     Args:
         model: gets the averaged weights of the checkpoint `origin.start`, if one is named.
-        trunk: the model's trunk; else it gets the trunk of the detector `origin.detector`, or else ImageNet's.
+        network: the part of it that bundles hold, with a trunk; gets the weights of the bundle `origin.start`, if that
+            is one; else the trunk gets those of the detector `origin.detector`, or else ImageNet's.
         origin: the recipe.
+        part: what the network is in a bundle.
 
     Raises:
         ConfigError: a file is missing or has no such weights.
         TrainingError: `start` is no checkpoint of this model.
     """
-    if origin.start:
+    trunk: CropTrunk = network.trunk
+    if bundle := bundle_to_start_from(origin.start) if origin.start else None:
+        load_weights(network, bundle, part)
+    elif origin.start:
         load_averaged(model, Path(origin.start))
     elif origin.detector:
         trunk.load_detector(Path(origin.detector))

@@ -25,7 +25,7 @@ class TypesConfig:
         types: names of the types that it can tell apart; empty = all. Others are not trained on.
         weights: ImageNet trunk (.npz).
         detector: checkpoint of a detector whose trunk to start from in place of ImageNet's; may be empty.
-        start: checkpoint whose weights to start from; may be empty.
+        start: checkpoint, or bundle ("tiny"), whose weights to start from; may be empty.
         device: "cpu" or "cuda".
         amp: mixed precision (bfloat16), on a GPU.
         size, margin: of the crops.

@@ -49,7 +49,7 @@ def build(config: TypesConfig) -> nn.Module:
     torch.manual_seed(config.seed)
     model = make_network(config)
     if config.network == "mobilenetv2":
-        start_from(model, model.trunk, config)
+        start_from(model, model, config, "classifier")
     elif config.start:
         load_averaged(model, Path(config.start))
     return model.to(memory_format=torch.channels_last)

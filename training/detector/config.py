@@ -43,7 +43,8 @@ class DetectorConfig:
 
     Attributes:
         weights: ImageNet trunk (.npz).
-        start: checkpoint whose weights to start from (steps begin at 0); empty for the ImageNet trunk alone.
+        start: checkpoint, or bundle ("tiny"), whose weights to start from (steps begin at 0); empty for the ImageNet
+            trunk alone.
         device: "cpu" or "cuda".
         processes: training processes; on a CPU one thread each, gradients are averaged.
         threads: threads of each process.

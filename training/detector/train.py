@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from matcher.errors import ConfigError
+from training.bundle_weights import bundle_to_start_from, load_weights
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.detector.batches import Batch, stream
 from training.detector.config import DetectorConfig
@@ -50,7 +51,9 @@ class Trainer:
         self._clock = time.monotonic()
 
     def _start(self) -> None:
-        if self.config.start:
+        if bundle := bundle_to_start_from(self.config.start) if self.config.start else None:
+            load_weights(self.model, bundle, "detector")
+        elif self.config.start:
             self.model.load_state_dict(load_checkpoint(Path(self.config.start))["average"])
         else:
             self.model.trunk.load_imagenet(self.config.weights)

@@ -18,7 +18,7 @@ class EmbedderConfig:
     Attributes:
         weights: ImageNet trunk (.npz).
         detector: checkpoint of a detector whose trunk to start from in place of ImageNet's; may be empty.
-        start: checkpoint whose weights to start from; may be empty.
+        start: checkpoint, or bundle ("tiny"), whose weights to start from; may be empty.
         device: "cpu" or "cuda".
         amp: mixed precision (bfloat16), on a GPU.
         loss: one of `training.embedder.losses.LOSSES`.

@@ -80,7 +80,7 @@ def build(config: EmbedderConfig) -> Student:
     """What a recipe starts from."""
     torch.manual_seed(config.seed)
     student = Student(config)
-    start_from(student, student.embedder.trunk, config)
+    start_from(student, student.embedder, config, "embedder")
     return student.to(memory_format=torch.channels_last)
 
 

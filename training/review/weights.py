@@ -7,21 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from onnx import numpy_helper
 
 from matcher.bundle import Bundle
 from matcher.errors import ConfigError
 from matcher.stages.models import Runtime
+from training.bundle_weights import load_weights, stored_weights
 from training.checkpoint import save_checkpoint
 from training.embedder.config import EmbedderConfig
 from training.embedder.model import EmbedderModelConfig
 from training.embedder.train import Student
 from training.settings import to_table
 
-_HALF = ".half"  # weights are stored as float16 and cast inside the graph
-_GEM = "gem.power"
 _ALIKE = 0.999  # cosine of what both give; float16 costs less
 
 
@@ -38,16 +35,9 @@ def checkpoint_of(bundle: Bundle, config: EmbedderConfig, path: Path) -> Path:
     Raises:
         ConfigError: the recipe describes another network; checked by the names, the shapes and what both give.
     """
-    stored = _weights(bundle.path(bundle.model("embedder")["file"]))
-    config = replace(config, model=_model_of(stored, bundle, config.model))
+    config = replace(config, model=_model_of(stored_weights(bundle, "embedder"), bundle, config.model))
     student = Student(config)
-    known = student.embedder.state_dict()
-    missing = [name for name, value in known.items() if name != _GEM and _shape(stored.get(name)) != value.shape]
-    if missing:
-        raise ConfigError(f"the recipe's [model] is not that of {bundle.name}: {missing[0]} differs")
-    student.embedder.load_state_dict({name: torch.from_numpy(stored[name]) for name in known if name in stored}, False)
-    if _GEM in known and _GEM not in stored and "clamp" in stored:  # the export computes it once and for all
-        student.embedder.gem.power.data.fill_(float(stored["clamp"].ravel()[0]))
+    load_weights(student.embedder, bundle, "embedder")
     _compare(student, bundle)
     state = student.state_dict()
     averaged = {name: value.detach().clone() for name, value in student.named_parameters()}
@@ -69,16 +59,6 @@ def _model_of(stored: Mapping[str, np.ndarray], bundle: Bundle, recipe: Embedder
         colours=0 if basis is None else basis.shape[1],
         hidden=0 if hidden is None else len(hidden),
     )
-
-
-def _weights(path: Path) -> dict[str, np.ndarray]:
-    graph = onnx.load(path).graph
-    arrays = {one.name.removesuffix(_HALF): numpy_helper.to_array(one) for one in graph.initializer}
-    return {name: np.array(a, np.float32) for name, a in arrays.items() if a.dtype.kind == "f"}
-
-
-def _shape(array: np.ndarray | None) -> torch.Size | None:
-    return None if array is None else torch.Size(array.shape)
 
 
 @torch.no_grad()
