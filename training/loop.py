@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -99,31 +99,25 @@ class Loop:
         self.team, self._amp = team or Team(), amp
         self.model, self.config, self.out, self.recipe = model.to(self.team.device), config, out, dict(recipe)
         self.average = WeightAverage(model, config.ema)
-        self.optimiser = torch.optim.AdamW(_groups(model, config))
+        self.optimiser = self.make_optimiser()
         self.network = self.team.wrap(model, self.partly)
         self.step = 0
         out.mkdir(parents=True, exist_ok=True)
 
-    @classmethod
-    def open(
-        cls,
-        model: nn.Module,
-        config: LoopConfig,
-        out: Path,
-        recipe: Mapping[str, Any],
-        team: Team | None = None,
-        amp: bool = False,
-    ) -> Loop:
-        """A loop that goes on where `out/last.pt` stopped, if it is there; arguments as for the class.
+    def make_optimiser(self) -> torch.optim.Optimizer:
+        """AdamW in groups that have a peak rate each; other methods override this."""
+        return torch.optim.AdamW(_groups(self.model, self.config))
+
+    def resumed(self) -> Self:
+        """The loop itself, which goes on where `out/last.pt` stopped if that is there.
 
         Raises:
             ConfigError: the checkpoint cannot be read.
             TrainingError: it is no checkpoint of this model.
         """
-        loop = cls(model, config, out, recipe, team, amp)
-        if (out / "last.pt").exists():
-            loop.resume(out / "last.pt")
-        return loop
+        if (self.out / "last.pt").exists():
+            self.resume(self.out / "last.pt")
+        return self
 
     def run(self, loss_of: LossOf, watch: Callable[[int], None] | None = None) -> Path:
         """Train to the end of the schedule.

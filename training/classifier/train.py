@@ -74,7 +74,7 @@ def train(config: TypesConfig, out: Path) -> Path:
     team = Team.here(config.device)
     with team.first_the_leader():
         garments = open_all(config)
-    loop = Loop.open(build(config), config.loop, out, to_table(config), team, config.amp)
+    loop = Loop(build(config), config.loop, out, to_table(config), team, config.amp).resumed()
     batches = loop.ahead(TypeBatches(garments, config))
     criterion = nn.CrossEntropyLoss(label_smoothing=config.smoothing)
 

@@ -114,7 +114,7 @@ def train(config: EmbedderConfig, out: Path) -> Path:
     student = build(config)
     pairs = PairBatches(garments, config)
     _fit_colours(student.embedder, pairs)
-    loop = Loop.open(student, config.loop, out, to_table(config), team, config.amp)
+    loop = Loop(student, config.loop, out, to_table(config), team, config.amp).resumed()
     batches = loop.ahead(pairs)
     monitor = CollapseMonitor(config.collapse)
 

@@ -51,7 +51,7 @@ def train(config: ClassicConfig, out: Path) -> Path:
     if counts_garments(config) and not config.classes:
         config = replace(config, classes=len(PairSource(garments).identities))
     student = build(config)
-    loop = Loop.open(student, config.loop, out, to_table(config), team, config.amp)
+    loop = Loop(student, config.loop, out, to_table(config), team, config.amp).resumed()
     if config.method == "none":
         return loop.save()
     step_of, monitor = student.steps(garments, loop), CollapseMonitor(config.collapse)

@@ -48,7 +48,7 @@ def train(config: FashionMnistConfig, out: Path) -> Path:
     torch.manual_seed(config.seed)
     model = make_network(config.network, config.dropout).to(memory_format=torch.channels_last)
     kind = _OneCycle if config.schedule == "one-cycle" else Loop
-    loop = kind.open(model, config.loop, out, to_table(config), Team.here(config.device), config.amp)
+    loop = kind(model, config.loop, out, to_table(config), Team.here(config.device), config.amp).resumed()
     batches = loop.ahead(Batches(*_arrays(config), config))
     criterion = nn.CrossEntropyLoss(label_smoothing=config.smoothing)
 

@@ -63,7 +63,7 @@ def train(config: FusionConfig, bundle: Bundle, out: Path, progress: Progress = 
     torch.manual_seed(config.seed)
     model = AttentionPooling(found.gallery.embeddings.shape[1], config.model)
     recipe = {**to_table(config), "embedder": bundle.embedder_hash, "dimension": found.gallery.embeddings.shape[1]}
-    loop = Loop.open(model, config.loop, out, recipe)
+    loop = Loop(model, config.loop, out, recipe).resumed()
     batches = _Batches(found, config)
 
     def loss_of(step: int) -> tuple[Tensor, dict[str, float]]:

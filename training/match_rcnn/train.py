@@ -6,10 +6,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.loop import Loop, LoopConfig
 from training.match_rcnn.batches import Batches
@@ -80,22 +79,11 @@ class ScheduledLoop(Loop):
 
     partly = True  # pictures without a mask, a landmark, an attribute
 
-    def __init__(
-        self,
-        model: nn.Module,
-        config: ScheduleConfig,
-        out: Path,
-        recipe: Mapping[str, Any],
-        team: Team | None = None,
-        amp: bool = False,
-    ) -> None:
-        """See `Loop`."""
-        super().__init__(model, config, out, recipe, team, amp)
-        groups = [
-            {key: group[key] for key in ("params", "peak", "lr", "weight_decay")}
-            for group in self.optimiser.param_groups
-        ]
-        self.optimiser = torch.optim.SGD(groups, lr=0.0, momentum=config.momentum)
+    def make_optimiser(self) -> torch.optim.Optimizer:
+        """See `Loop.make_optimiser`."""
+        kept = ("params", "peak", "lr", "weight_decay")
+        groups = [{key: group[key] for key in kept} for group in super().make_optimiser().param_groups]
+        return torch.optim.SGD(groups, lr=0.0, momentum=self.config.momentum)
 
     def share_at(self, progress: float) -> float:
         """Linear from a thousandth over the warm-up, then one step down at each milestone."""
@@ -147,7 +135,7 @@ def train(config: MatchRCNNConfig, out: Path) -> Path:
     made = Batches(examples, config.batch, config.seed, config.model.mean)
     if not config.start and not (out / "last.pt").exists():
         log.info("%d normalisations measured on the first batch", measure_norms(model.train(), made(0).to(team.device)))
-    loop = ScheduledLoop.open(model, config.loop, out, to_table(config), team, config.amp)
+    loop = ScheduledLoop(model, config.loop, out, to_table(config), team, config.amp).resumed()
     batches = loop.ahead(made)
 
     def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:

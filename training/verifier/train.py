@@ -59,7 +59,7 @@ def train(config: VerifierConfig, bundle: Bundle, out: Path, progress: Progress 
     dimension = found.gallery.embeddings.shape[1]
     model = VerifierModel(dimension, config.model)
     recipe = {**to_table(config), "embedder": bundle.embedder_hash, "dimension": dimension}
-    loop = Loop.open(model, config.loop, out, recipe)
+    loop = Loop(model, config.loop, out, recipe).resumed()
     batches = PairBatches(found, config)
 
     def loss_of(step: int) -> tuple[Tensor, dict[str, float]]:
