@@ -1,4 +1,4 @@
-"""A recipe cut down to a run of a minute: does it start, learn, save and end on this machine?"""
+"""A recipe cut down to a run of a few minutes: does it start, learn, save and end on this machine?"""
 
 from __future__ import annotations
 
