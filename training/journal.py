@@ -79,10 +79,17 @@ class Journal:
             self._board.add_scalar(name, float(value), step)
 
 
+class _Lines(logging.Handler):
+    """Writes to whatever stderr is at the moment; a stream that is kept may be closed by then."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr, flush=True)
+
+
 def show_lines() -> None:
     """Show the lines of all runs of this process on stderr."""
     if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = _Lines()
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         log.addHandler(handler)
     log.setLevel(logging.INFO)

@@ -102,6 +102,7 @@ class Loop:
         self.optimiser = self.make_optimiser()
         self.network = self.team.wrap(model, self.partly)
         self.step = 0
+        self.done = self._before = 0.0  # share of the run that is over, and was over when it was last started
         out.mkdir(parents=True, exist_ok=True)
 
     def make_optimiser(self) -> torch.optim.Optimizer:
@@ -137,14 +138,14 @@ class Loop:
         if self.team.leads:
             note_start(self.out, self.recipe, first, self.team.size)
         self.network.train()
-        progress = self._progress(started, first)
+        self.done = self._progress(started)
         with Journal(self.out, self.config.steps, first, self.team.leads) as journal:
-            while progress < 1.0:
-                share = self.share_at(progress)
+            while self.done < 1.0:
+                share = self.share_at(self.done)
                 loss, figures = self._advance(loss_of, share)
-                progress, due = self._progress(started, first), self.step % self.config.log_steps == 0
-                if due or progress >= 1.0:
-                    journal.note(self.step, loss, figures, share, progress)
+                self.done, due = self._progress(started), self.step % self.config.log_steps == 0
+                if due or self.done >= 1.0:
+                    journal.note(self.step, loss, figures, share, self.done)
                 if due and watch is not None:
                     watch(self.step)
                 if self.step % self.config.save_steps == 0:
@@ -167,12 +168,12 @@ class Loop:
         """Share of the peak learning rate; `progress` 0..1 through the run. Other schedules override this."""
         return rate_at(progress, self.step, self.config)
 
-    def _progress(self, started: float, first: int) -> float:
+    def _progress(self, started: float) -> float:
         by_step = self.step / self.config.steps
         if not self.config.minutes:
             return by_step
         by_time = self.team.mean((time.monotonic() - started) / (60 * self.config.minutes))
-        return max(by_step, by_time * (1 - first / self.config.steps) + first / self.config.steps)
+        return max(by_step, self._before + by_time)
 
     def _advance(self, loss_of: LossOf, share: float) -> tuple[float, Mapping[str, float]]:
         for group in self.optimiser.param_groups:
@@ -200,6 +201,7 @@ class Loop:
             "averaged": self.average.weights,
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
+            "progress": min(self.done, 1.0),
             "recipe": self.recipe,
         }
         save_checkpoint(path, state)
@@ -217,7 +219,7 @@ class Loop:
             self.model.load_state_dict(state["model"])
             self.average.load(state["averaged"], int(state["step"]))
             self.optimiser.load_state_dict(state["optimiser"])
-            self.step = int(state["step"])
+            self.step, self._before = int(state["step"]), float(state.get("progress", 0.0))
         except (KeyError, ValueError, RuntimeError) as error:
             raise TrainingError(f"{path} is not a checkpoint of this model: {error}") from error
 

@@ -73,6 +73,15 @@ def test_the_folder_says_how_the_run_came_about(root: Path, tmp_path: Path) -> N
     assert 0 <= spent(run) < 60 and spent(tmp_path) is None
 
 
+def test_what_the_clock_has_ended_is_not_gone_on_with(root: Path, tmp_path: Path) -> None:
+    config = small(root, 100_000)
+    config = replace(config, loop=replace(config.loop, minutes=0.01))
+    ended = load_checkpoint(train(config, tmp_path / "run"))
+    assert 0 < ended["step"] < 100_000 and ended["progress"] == 1
+    again = load_checkpoint(train(config, tmp_path / "run"))
+    assert again["step"] == ended["step"]
+
+
 def test_the_clocks_of_all_starts_are_added(tmp_path: Path) -> None:
     clocks = (1.0, 2.5, 0.5, 4.0, 4.0)
     (tmp_path / "log.jsonl").write_text("".join(json.dumps({"s": s}) + "\n" for s in clocks))
