@@ -69,12 +69,12 @@ def load_weights(network: nn.Module, bundle: Bundle, part: str) -> None:
 
 
 def bundle_to_start_from(start: str) -> Bundle | None:
-    """The bundle that a recipe's `start` names, by its folder or as a packaged one; None where it names a file.
+    """The bundle that a recipe's `start` names, by its folder or as a packaged one; None for a file, or nothing.
 
     Raises:
         ConfigError: it is neither.
     """
-    if Path(start).is_file():
+    if not start or Path(start).is_file():
         return None
     try:
         return Bundle.open(start)

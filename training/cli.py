@@ -12,7 +12,8 @@ from matcher.errors import BackendError, ConfigError
 from training.cli_attributes import attributes
 from training.cli_fusion import fusion, tiers, verifier
 from training.cli_match_rcnn import match_rcnn
-from training.cli_run import ConfigFile, Limit, RunFolder, begin, leads, say
+from training.cli_run import ConfigFile, Limit, RunFolder, begin, say
+from training.processes import leads
 
 train = typer.Typer(help="Train a model from a recipe.", no_args_is_help=True)
 

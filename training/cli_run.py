@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -11,6 +10,7 @@ import typer
 
 from matcher.errors import InputError
 from training.journal import show_lines
+from training.processes import leads
 from training.settings import load_settings
 from training.smoke import limited
 
@@ -52,11 +52,6 @@ def begin(kind: type[Settings], config: Path, out: Path, limit: int = 0) -> Sett
         except OSError as error:
             raise InputError(f"cannot write to the run folder {out}: {error.strerror or error}") from error
     return settings
-
-
-def leads() -> bool:
-    """Whether this is the process that writes and says what a run of several (by torchrun) gives."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def say(checkpoint: Path) -> None:

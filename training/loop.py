@@ -156,10 +156,6 @@ class Loop:
         """This process's batches, made ahead; `make` gives the batch of any number, from the number alone."""
         return Ahead(lambda step: make(self.team.turn(step)))
 
-    def seed(self, seed: int, step: int) -> None:
-        """Seed what a step does at random in this process, so that a resumed run equals an unbroken one."""
-        torch.manual_seed(seed * 1_000_003 + self.team.turn(step))
-
     def put(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Tensors on the team's device."""
         return tuple(one.to(self.team.device, non_blocking=True) for one in tensors)
@@ -262,7 +258,7 @@ def start_from(model: nn.Module, network: nn.Module, origin: Origin, part: str) 
         TrainingError: `start` is no checkpoint of this model.
     """
     trunk: CropTrunk = network.trunk
-    if bundle := bundle_to_start_from(origin.start) if origin.start else None:
+    if bundle := bundle_to_start_from(origin.start):
         load_weights(network, bundle, part)
     elif origin.start:
         load_averaged(model, Path(origin.start))

@@ -49,6 +49,11 @@ class GarmentData:
     found_by: str = ""
     review: str = ""
 
+    @property
+    def part(self) -> str:
+        """What the names of stores end with that hold a part of their source."""
+        return f"-of-{self.limit}" if self.limit else ""
+
 
 _HELD_OUT_SEED = 900_000  # scenes from here on are validation
 
@@ -65,10 +70,9 @@ def open_garments(data: GarmentData) -> Garments:
         return Garments([GarmentStore(Path(data.review))])
     if data.set:
         return open_set_garments(data.set, data.root, data.cache, data.limit)
-    part = f"-of-{data.limit}" if data.limit else ""
     stores: list[GarmentStore] = [
-        cached(data.cache / f"street{part}", lambda: worn_garments(data.root / "ccp", data.limit)),
-        cached(data.cache / f"flat{part}", lambda: flat_garments(data.root / "clothing", data.limit)),
+        cached(data.cache / f"street{data.part}", lambda: worn_garments(data.root / "ccp", data.limit)),
+        cached(data.cache / f"flat{data.part}", lambda: flat_garments(data.root / "clothing", data.limit)),
     ]
     for split in (TRAIN, VALIDATION):
         stores += _tried_on(data, stores[0], split)
@@ -93,10 +97,9 @@ def _tried_on(data: GarmentData, street: GarmentStore, split: str) -> list[Garme
     people = cache(lambda: Wardrobe(list(wearers(data.root, split, data.limit))))
     # Generators: nothing is read before a store is made.
     shop, others = shop_garments(data.root, split, data.limit), street_garments(street, split)
-    part = f"-of-{data.limit}" if data.limit else ""
 
     def store(name: str, garments: Iterator[ShopGarment], n: int, own: int) -> GarmentStore:
-        folder = data.cache / f"tryon-{name}-{split}-{n}{part}"
+        folder = data.cache / f"tryon-{name}-{split}-{n}{data.part}"
         return cached(folder, lambda: tryon_crops(garments, people(), n, split, own, family))
 
     asked = (("shop", shop, times[0], seed), ("street", others, times[1], seed + 1))

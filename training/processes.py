@@ -1,10 +1,20 @@
-"""Training processes that end with the one that started them."""
+"""The processes of a training: which of them torchrun started, and that none outlives the one that started it."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import threading
+
+
+def by_torchrun() -> bool:
+    """Whether torchrun started this process, as one of those that train together."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def leads() -> bool:
+    """Whether this is the process that writes and says what a run of several (by torchrun) gives."""
+    return not by_torchrun() or os.environ["RANK"] == "0"
 
 
 def end_with_parent() -> None:

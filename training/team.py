@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from matcher.errors import BackendError
+from training.processes import by_torchrun
 
 # Making the data of a large recipe, for which all processes wait, takes longer than the half hour of the default.
 _PATIENCE = timedelta(hours=6)
@@ -50,7 +51,7 @@ class Team:
         Raises:
             BackendError: there is no such device.
         """
-        if meeting is None and "TORCHELASTIC_RUN_ID" in os.environ:
+        if meeting is None and by_torchrun():
             rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         where = device_of(f"cuda:{os.environ.get('LOCAL_RANK', rank)}" if device == "cuda" and size > 1 else device)
         if size > 1 and not dist.is_initialized():
@@ -68,6 +69,10 @@ class Team:
     def turn(self, step: int) -> int:
         """Number of this process's batch in a step; no two processes ever have the same."""
         return step * self.size + self.rank
+
+    def seed(self, seed: int, step: int) -> None:
+        """Seed what a step does at random in this process, so that a resumed run equals an unbroken one."""
+        torch.manual_seed(seed * 1_000_003 + self.turn(step))
 
     def wrap(self, model: nn.Module, partly: bool = False) -> nn.Module:
         """The model as it is to be called in training, so that gradients are averaged over the team.

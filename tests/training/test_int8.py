@@ -56,6 +56,8 @@ def test_a_bundle_loses_nothing_against_itself_and_is_told_when_it_does(tmp_path
 
 def test_the_shipped_bundle_in_int8(scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     out = tmp_path / "small"
+    out.mkdir()
+    (out / "embedder.onnx").write_bytes(b"of an earlier export into the same folder")
     arguments = ["--pictures", str(scenes), "--out", str(out), "--threads", "1"]
     as_command(export_int8, "export-int8").main(arguments, standalone_mode=False)
     assert "garments in 2 other pictures" in capsys.readouterr().out

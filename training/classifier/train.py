@@ -80,7 +80,7 @@ def train(config: TypesConfig, out: Path) -> Path:
 
     def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
         crops, types = loop.put(*batches(step))
-        loop.seed(config.seed, step)  # dropout
+        team.seed(config.seed, step)  # dropout
         logits = loop.network(crops)
         return criterion(logits, types), {"top1": (logits.argmax(1) == types).float().mean()}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from training.detector.config import DetectorConfig
 from training.detector.model import MatchRCNN, Truth
 from training.ema import WeightAverage
 from training.journal import Journal, lines_are_shown, show_lines
-from training.processes import end_with_parent
+from training.processes import by_torchrun, end_with_parent
 from training.run_folder import note_start
 from training.settings import to_table
 from training.team import Team, leave
@@ -51,7 +50,7 @@ class Trainer:
         self._clock = time.monotonic()
 
     def _start(self) -> None:
-        if bundle := bundle_to_start_from(self.config.start) if self.config.start else None:
+        if bundle := bundle_to_start_from(self.config.start):
             load_weights(self.model, bundle, "detector")
         elif self.config.start:
             self.model.load_state_dict(load_checkpoint(Path(self.config.start))["average"])
@@ -88,7 +87,7 @@ class Trainer:
         """
         images, truths = batch
         # Sampling of boxes is seeded by the step too, so that a resumed run equals an unbroken one.
-        torch.manual_seed(self.config.seed * 1_000_003 + self.team.turn(self.step))
+        self.team.seed(self.config.seed, self.step)
         truths = [Truth(*(part.to(self.device, non_blocking=True) for part in truth)) for truth in truths]
         with torch.autocast(self.config.device, enabled=self.config.amp):
             losses = self.network(images.to(self.device, non_blocking=True), truths)
@@ -155,7 +154,7 @@ def train(config: DetectorConfig, out: Path) -> Path:
         ConfigError: data or weights are missing, or the loss stops being finite.
     """
     out.mkdir(parents=True, exist_ok=True)
-    if config.processes == 1 or "TORCHELASTIC_RUN_ID" in os.environ:
+    if config.processes == 1 or by_torchrun():
         _loop(config, Team.here(config.device), out)
     else:
         with tempfile.TemporaryDirectory() as folder:

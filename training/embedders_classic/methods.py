@@ -44,7 +44,7 @@ class _OnPairs(Student):
 
         def step_of(step: int) -> tuple[Tensor, Tensor]:
             batch = loop.put(*batches(step))
-            loop.seed(self.config.seed, step)
+            loop.team.seed(self.config.seed, step)
             return loop.network(*batch)
 
         return step_of

@@ -55,7 +55,7 @@ def train(config: FashionMnistConfig, out: Path) -> Path:
     def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
         *tensors, share = batches(step)
         images, labels, others = loop.put(*tensors)
-        loop.seed(config.seed, step)  # dropout
+        loop.team.seed(config.seed, step)  # dropout
         logits = loop.network(images)
         loss = (1 - share) * criterion(logits, labels) + share * criterion(logits, others)
         return loss, {"top1": (logits.argmax(1) == labels).float().mean()}

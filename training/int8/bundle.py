@@ -40,9 +40,9 @@ def quantised(bundle: Bundle, feeds: Mapping[str, Sequence[Feed]], folder: Path)
         model, key = FILES[name]
         source = bundle.path(bundle.model(model)[key])
         quantise(source, feeds[name], folder / source.name)
-    for path in bundle.folder.iterdir():
-        if not (folder / path.name).exists() and path.name in bundle.card["files"]:
-            shutil.copy(path, folder / path.name)
+    made = {bundle.model(model)[key] for model, key in (FILES[name] for name in feeds)}
+    for name in set(bundle.card["files"]) - made:
+        shutil.copy(bundle.path(name), folder / name)
     write_card(folder, {key: value for key, value in bundle.card.items() if key not in ("format", "files")})
     return Bundle.open(folder)
 

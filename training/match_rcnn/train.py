@@ -140,7 +140,7 @@ def train(config: MatchRCNNConfig, out: Path) -> Path:
 
     def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
         # Boxes are sampled by the step too, so that a resumed run equals an unbroken one.
-        loop.seed(config.seed, step)
+        team.seed(config.seed, step)
         batch = batches(step).to(team.device)
         losses = loop.network(batch.images, batch.truths, batch.sizes)
         return sum(losses.values()), {name: float(value.detach()) for name, value in losses.items()}
