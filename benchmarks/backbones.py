@@ -128,10 +128,25 @@ def budgeted(backbone: str, imagenet: bool, examples: ExamplesConfig, budget: Bu
 
 
 def _trained(config: MatchRCNNConfig, out: Path, data: Path, side: int) -> dict[str, Any]:
-    model = load_model(train(config, out))
+    """A row of the table, kept in the run folder: measuring takes minutes, and a run cut off goes on after it."""
+    checkpoint = train(config, out)
+    kept, mark = out / "measured.json", checkpoint.stat().st_mtime_ns
+    row = _read(kept)
+    if row.pop("checkpoint", None) == mark:
+        return row
+    model = load_model(checkpoint)
     parameters = sum(p.numel() for p in model.parameters())
     measured = _measured(CheckpointDetector(model, side, 2 * side), data)
-    return {"parameters": parameters, "seconds": spent(out), "loss": _last_loss(out), **measured}
+    row = {"parameters": parameters, "seconds": spent(out), "loss": _last_loss(out), **measured}
+    write_whole(kept, json.dumps({"checkpoint": mark, **row}))
+    return row
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
 
 
 def _last_loss(out: Path) -> float | None:
