@@ -22,7 +22,7 @@ from training.data.ccp import is_validation
 from training.detector.measure import measure_photos
 from training.evaluation.coco_eval import Candidates
 from training.evaluation.output import Progress, silent
-from training.journal import spent
+from training.journal import last_loss, spent
 from training.match_rcnn.candidates import CheckpointDetector
 from training.match_rcnn.config import CAFFE_MEAN, IMAGENET_STD, MOBILENET, ModelConfig
 from training.match_rcnn.data import ExamplesConfig
@@ -137,7 +137,7 @@ def _trained(config: MatchRCNNConfig, out: Path, data: Path, side: int) -> dict[
     model = load_model(checkpoint)
     parameters = sum(p.numel() for p in model.parameters())
     measured = _measured(CheckpointDetector(model, side, 2 * side), data)
-    row = {"parameters": parameters, "seconds": spent(out), "loss": _last_loss(out), **measured}
+    row = {"parameters": parameters, "seconds": spent(out), "loss": last_loss(out), **measured}
     write_whole(kept, json.dumps({"checkpoint": mark, **row}))
     return row
 
@@ -147,12 +147,6 @@ def _read(path: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
-
-
-def _last_loss(out: Path) -> float | None:
-    lines = (out / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    losses = [row["loss"] for row in map(json.loads, lines) if "loss" in row]
-    return losses[-1] if losses else None
 
 
 def _measured(detector: Candidates, data: Path) -> dict[str, Any]:

@@ -25,13 +25,14 @@ def ingredients_command(
         "configs/bench_detector_ingredients.toml"
     ),
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the measured detectors.")] = 2,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Only mixes with this in their name.")] = None,
     results: Annotated[Path | None, typer.Option("--results", help="Folder for the JSON file.")] = None,
 ) -> None:
     """The detector trained for few steps with all kinds of pictures, without each of them, and with photos alone."""
     from benchmarks.ingredients import ingredients
     from training.detector.config import load_config
 
-    result = ingredients(load_config(config), out, threads)
+    result = ingredients(load_config(config), out, threads, only or ())
     rows = [(name, *(percent(row[key]) for key in COLUMNS)) for name, row in result["variants"].items()]
     title = f"AP50 of boxes (of masks where said) after {result['steps']} steps of {result['pictures']} pictures"
     print_table(title, ("", *COLUMNS.values()), rows)

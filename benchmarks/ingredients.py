@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,26 +64,38 @@ def variants(mix: Mapping[str, float]) -> dict[str, dict[str, float]]:
     return made | {ONLY_PHOTOS: {"photo": 1.0}}
 
 
-def ingredients(config: DetectorConfig, out: Path, threads: int) -> dict[str, Any]:
+def ingredients(config: DetectorConfig, out: Path, threads: int, only: Sequence[str] = ()) -> dict[str, Any]:
     """Train and measure every variant; a run that is finished, or was cut off, is gone on with.
 
     Args:
         config: the recipe; its steps are those of every variant.
         out: folder of the runs and of what is measured on.
         threads: of the measured detectors.
+        only: parts of names; variants with none of them in their name are left out, if there are any.
 
     Returns:
         {"steps", "pictures", "variants": {name: {"photos", "masks", "film", "frames", "drawn", "packshots"}}}: AP50 of
         boxes and masks on validation photos, of boxes on composed film frames of validation people, on truth frames of
         two real clips (their mean) and on drawn scenes, and the share of packshots whose likeliest box has the right
         type.
+
+    Raises:
+        InputError: no variant has such a name, or see `variants`.
     """
+    chosen = _chosen(variants(config.data.mix), only)
     sets = {"film": _film_frames(config, out), "drawn": _scenes()}
     rows = {
         name: _variant(_with_mix(config, mix), out / name.replace(" ", "-").replace(",", ""), sets, threads)
-        for name, mix in variants(config.data.mix).items()
+        for name, mix in chosen.items()
     }
     return {"steps": config.steps, "pictures": config.processes * config.batch, "variants": rows}
+
+
+def _chosen(made: dict[str, dict[str, float]], only: Sequence[str]) -> dict[str, dict[str, float]]:
+    unknown = [part for part in only if not any(part in name for name in made)]
+    if unknown:
+        raise InputError(f"--only {unknown[0]!r} is in none of: {', '.join(made)}")
+    return {name: mix for name, mix in made.items() if not only or any(part in name for part in only)}
 
 
 def _with_mix(config: DetectorConfig, mix: dict[str, float]) -> DetectorConfig:

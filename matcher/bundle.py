@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 from matcher.errors import BundleError
 
 FORMAT = 1
+_FILLED_IN = ("format", "files")
 
 
 def sha256_of(path: Path) -> str:
@@ -56,6 +58,11 @@ class Bundle:
         if verify:
             bundle.verify()
         return bundle
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """A copy of the card without what `write_card` fills in: for a bundle that is made from this one."""
+        return copy.deepcopy({key: value for key, value in self.card.items() if key not in _FILLED_IN})
 
     def verify(self) -> None:
         """Compare every file with the hash in the card.
@@ -148,7 +155,7 @@ def write_card(folder: Path, card: dict[str, Any]) -> Path:
 
     Args:
         folder: has the ONNX files that the card's models name.
-        card: everything but "format" and "files".
+        card: everything but "format" and "files", see `Bundle.stated`.
 
     Returns:
         Path of the card.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,6 @@ def change_card(bundle: Bundle, model: str, section: dict[str, Any]) -> Path:
     Returns:
         Path of the card.
     """
-    card = json.loads(json.dumps({key: value for key, value in bundle.card.items() if key not in ("format", "files")}))
+    card = bundle.stated
     card["models"][model] = {**card["models"].get(model, {}), **section}
     return write_card(bundle.folder, card)

@@ -84,13 +84,13 @@ def _noted(made: Bundle, names: list[str], loss: dict) -> Path:
     from matcher.bundle import write_card
     from training.int8.bundle import FILES
 
-    card = {key: value for key, value in made.card.items() if key not in ("format", "files")}
-    models = {name: dict(section) for name, section in card["models"].items()}
+    card = made.stated
+    models = card["models"]
     for name in names:
         model = FILES[name][0]
         networks = [*models[model].get(_ASIDE, {}).get("networks", []), name]
         models[model][_ASIDE] = {"networks": networks, "against": made.name, "measured": loss}
-    return write_card(made.folder, {**card, "name": f"{card['name']}-int8", "models": models})
+    return write_card(made.folder, {**card, "name": f"{card['name']}-int8"})
 
 
 def _said(loss: dict) -> str:

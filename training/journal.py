@@ -102,14 +102,24 @@ def lines_are_shown() -> bool:
 
 def spent(out: Path) -> float | None:
     """Seconds that the steps of a run took, all its starts together; None where nothing was logged."""
-    try:
-        lines = [json.loads(line) for line in (out / LOG_FILE).read_text(encoding="utf-8").splitlines()]
-        clocks = [float(line["s"]) for line in lines]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    clocks = _logged(out, "s")
     # The clock begins anew with each start.
     ends = [one for one, after in zip(clocks, [*clocks[1:], 0.0], strict=True) if after < one]
     return round(sum(ends), 1) if clocks else None
+
+
+def last_loss(out: Path) -> float | None:
+    """The loss that a run noted last; None where nothing was logged."""
+    return next(reversed(_logged(out, "loss")), None)
+
+
+def _logged(out: Path, name: str) -> list[float]:
+    """One figure of all lines of a run's log; none where it cannot be read."""
+    try:
+        lines = [json.loads(line) for line in (out / LOG_FILE).read_text(encoding="utf-8").splitlines()]
+        return [float(line[name]) for line in lines]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _clock(seconds: float) -> str:

@@ -80,3 +80,15 @@ def test_what_was_measured_is_not_trained_again(tmp_path: Path, monkeypatch: pyt
     result = ingredients(config, tmp_path, 1)
     assert [row["photos"] for row in result["variants"].values()] == [0, 0.1, 0.2]
     assert FRAMES > 0
+
+
+def test_only_the_variants_that_are_asked_for_are_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.ingredients.SCENES", 1)
+    for name in ("people", "backgrounds"):
+        Store.write(tmp_path / name, [("one", picture(0))])
+    config = replace(DetectorConfig(), data=DataConfig(root=tmp_path, mix={"photo": 1.0, "mosaic": 1.0, "frame": 1.0}))
+    (tmp_path / "without-mosaics").mkdir()
+    write_json(tmp_path / "without-mosaics" / "measured.json", {"photos": 0.5})
+    assert list(ingredients(config, tmp_path, 1, ["mosaics"])["variants"]) == ["without mosaics"]
+    with pytest.raises(InputError, match="'hats' is in none of: all of them, without people in film frames"):
+        ingredients(config, tmp_path, 1, ["mosaics", "hats"])

@@ -43,7 +43,7 @@ def quantised(bundle: Bundle, feeds: Mapping[str, Sequence[Feed]], folder: Path)
     made = {bundle.model(model)[key] for model, key in (FILES[name] for name in feeds)}
     for name in set(bundle.card["files"]) - made:
         shutil.copy(bundle.path(name), folder / name)
-    write_card(folder, {key: value for key, value in bundle.card.items() if key not in ("format", "files")})
+    write_card(folder, bundle.stated)
     return Bundle.open(folder)
 
 

@@ -103,7 +103,7 @@ def _bundle(bundle: Bundle, checkpoint: Path, out: Path) -> Path:
     section = export_embedding(checkpoint, out)
     section |= {key: old[key] for key in ("calibration",) if key in old}
     section["measured"] = {"note": "tuned on judged pairs; the calibration is that of the bundle before"}
-    card = {key: value for key, value in bundle.card.items() if key not in ("format", "files")}
+    card = bundle.stated
     origin = [*card.get("origin", []), {"name": "pairs judged by the user", "licence": "", "used_for": "embedder"}]
     models = {**card["models"], "embedder": section}
     write_card(out, {**card, "name": f"{card['name']}-tuned", "origin": origin, "models": models})
