@@ -168,6 +168,16 @@ def test_a_resumed_run_equals_an_unbroken_one(config: DetectorConfig, tmp_path: 
         torch.testing.assert_close(resumed.average.weights[name], value, rtol=0, atol=0)
 
 
+def test_what_the_clock_has_ended_is_not_gone_on_with(config: DetectorConfig, tmp_path: Path) -> None:
+    config = replace(config, steps=100_000, minutes=0.01)
+    ended = train(config, tmp_path / "run").read_bytes()
+    step = load_checkpoint(tmp_path / "run" / "last.pt")["step"]
+    assert 0 < step < 100_000
+    assert train(config, tmp_path / "run").read_bytes() == ended
+    more = load_checkpoint(train(replace(config, minutes=0.0, steps=step + 1), tmp_path / "run"))
+    assert more["step"] == step + 1, "another recipe may go on"
+
+
 def test_two_processes_train_and_the_checkpoint_exports(config: DetectorConfig, tmp_path: Path) -> None:
     last = train(replace(config, processes=2, steps=2, batch=1), tmp_path / "run")
     assert load_checkpoint(last)["step"] == 2

@@ -79,6 +79,11 @@ class Trainer:
         by_clock = self._spent_s / (60 * self.config.minutes) if self.config.minutes else 0.0
         return min(1.0, max((self.step + 1) / self.config.steps, by_clock))
 
+    def over(self) -> bool:
+        """Whether the steps or the minutes of the recipe were spent before this start."""
+        by_clock = bool(self.config.minutes) and self._spent_s >= 60 * self.config.minutes
+        return self.step >= self.config.steps or by_clock
+
     def train_step(self, batch: Batch) -> dict[str, float]:
         """One update; returns the losses by name.
 
@@ -178,6 +183,8 @@ def _loop(config: DetectorConfig, team: Team, out: Path) -> None:
     trainer = Trainer(config, team)
     if (out / LAST).is_file():
         trainer.resume(load_checkpoint(out / LAST))
+        if trainer.over():
+            return
     if team.leads:
         note_start(out, to_table(config), trainer.step, team.size)
     with team.first_the_leader():
