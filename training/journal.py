@@ -103,9 +103,11 @@ def lines_are_shown() -> bool:
 def spent(out: Path) -> float | None:
     """Seconds that the steps of a run took, all its starts together; None where nothing was logged."""
     clocks = _logged(out, "s")
+    if not clocks:
+        return None
     # The clock begins anew with each start.
     ends = [one for one, after in zip(clocks, [*clocks[1:], 0.0], strict=True) if after < one]
-    return round(sum(ends), 1) if clocks else None
+    return round(sum(ends), 1)
 
 
 def last_loss(out: Path) -> float | None:

@@ -116,9 +116,13 @@ class Loop:
             ConfigError: the checkpoint cannot be read.
             TrainingError: it is no checkpoint of this model.
         """
-        if (self.out / "last.pt").exists():
-            self.resume(self.out / "last.pt")
+        if self._kept.exists():
+            self.resume(self._kept)
         return self
+
+    @property
+    def _kept(self) -> Path:
+        return self.out / "last.pt"
 
     def run(self, loss_of: LossOf, watch: Callable[[int], None] | None = None) -> Path:
         """Train to the end of the schedule.
@@ -150,7 +154,8 @@ class Loop:
                     watch(self.step)
                 if self.step % self.config.save_steps == 0:
                     self.save()
-        return self.save()
+        # What was over before is left as it is, and with it whatever was made from it.
+        return self.save() if self.step > first or not self._kept.exists() else self._kept
 
     def ahead(self, make: Callable[[int], Batch]) -> Ahead[Batch]:
         """This process's batches, made ahead; `make` gives the batch of any number, from the number alone."""
@@ -189,9 +194,8 @@ class Loop:
 
     def save(self) -> Path:
         """Write `last.pt` (replaced whole) with weights, averaged weights, optimiser, step and recipe; leaders only."""
-        path = self.out / "last.pt"
         if not self.team.leads:
-            return path
+            return self._kept
         state = {
             "model": self.model.state_dict(),
             "averaged": self.average.weights,
@@ -200,8 +204,8 @@ class Loop:
             "progress": min(self.done, 1.0),
             "recipe": self.recipe,
         }
-        save_checkpoint(path, state)
-        return path
+        save_checkpoint(self._kept, state)
+        return self._kept
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint of the same model and recipe.

@@ -27,7 +27,7 @@ from training.fashion_mnist.batches import Batches
 from training.fashion_mnist.config import FashionMnistConfig
 from training.fashion_mnist.models import make_network
 from training.fashion_mnist.train import train
-from training.journal import Journal, spent
+from training.journal import Journal, last_loss, spent
 from training.loop import Loop, LoopConfig
 from training.run_folder import git_state
 from training.settings import load_settings
@@ -71,6 +71,7 @@ def test_the_folder_says_how_the_run_came_about(root: Path, tmp_path: Path) -> N
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4, 5], "the last step is always there"
     assert 0 <= spent(run) < 60 and spent(tmp_path) is None
+    assert last_loss(run) == lines[-1]["loss"] and last_loss(tmp_path) is None
 
 
 def test_what_the_clock_has_ended_is_not_gone_on_with(root: Path, tmp_path: Path) -> None:
@@ -78,8 +79,10 @@ def test_what_the_clock_has_ended_is_not_gone_on_with(root: Path, tmp_path: Path
     config = replace(config, loop=replace(config.loop, minutes=0.01))
     ended = load_checkpoint(train(config, tmp_path / "run"))
     assert 0 < ended["step"] < 100_000 and ended["progress"] == 1
+    written = (tmp_path / "run" / "last.pt").stat().st_mtime_ns
     again = load_checkpoint(train(config, tmp_path / "run"))
     assert again["step"] == ended["step"]
+    assert (tmp_path / "run" / "last.pt").stat().st_mtime_ns == written, "nothing new, nothing written"
 
 
 def test_the_clocks_of_all_starts_are_added(tmp_path: Path) -> None:
