@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.comparison import COUNT, NUMBER, SECONDS, SHARE, TEXT, Column, Comparison
+from benchmarks.comparison import COUNT, NUMBER, SHARE, TEXT, Column, Comparison
 from benchmarks.recipes import Budget
 from matcher.bundle import Bundle
 from matcher.files import write_whole
@@ -47,7 +47,6 @@ _COLUMNS = (
     Column("name", "backbone", TEXT),
     Column("start", "trunk starts from", TEXT),
     Column("parameters", "parameters", COUNT),
-    Column("seconds", "training", SECONDS),
     Column("loss", "loss at the end", NUMBER),
     Column("box_ap", "box AP", SHARE),
     Column("box_ap50", "box AP50", SHARE),
