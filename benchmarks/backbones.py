@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 
 from benchmarks.comparison import COUNT, NUMBER, SHARE, TEXT, Column, Comparison
 from benchmarks.recipes import Budget
+from benchmarks.timing import alternate
 from matcher.bundle import Bundle
 from matcher.files import write_whole
 from matcher.stages.detect import Detector
@@ -42,7 +42,7 @@ ENTRANTS = (
 )
 _RATE = 0.01
 _SAMPLED = 64  # boxes of a picture that the losses see; Detectron2's 512 are for pictures six times as large
-_FRAMES, _FRAME = 5, (720, 1280)
+_FRAMES, _FRAME = 3, (720, 1280)
 _COLUMNS = (
     Column("name", "backbone", TEXT),
     Column("start", "trunk starts from", TEXT),
@@ -85,14 +85,18 @@ def backbones(
     """
     examples = ExamplesConfig("coco", _training_part(data, cache), cache, short_sides=(side,), max_side=2 * side)
     torch.set_num_threads(budget.threads)
-    rows = []
+    rows, detectors = [], []
     for backbone, start in progress(list(entrants), "backbones"):
         config = budgeted(backbone, start == IMAGENET, examples, budget, weights)
-        rows.append({"name": backbone, "start": start, **_trained(config, out / f"{backbone}-{start}", data, side)})
+        detectors.append(_trained(config, out / f"{backbone}-{start}", side))
+        figures = _measured(detectors[-1], data, out / f"{backbone}-{start}")
+        rows.append({"name": backbone, "start": start, **figures})
     if bundle is not None:
-        detector = Detector(bundle, runtime=Runtime(threads=budget.threads))
+        detectors.append(Detector(bundle, runtime=Runtime(threads=budget.threads)))
         shipped = {"name": f"ours, as shipped in {bundle.name}, ONNX Runtime", "start": IMAGENET}
-        rows.append({**shipped, **_measured(detector, data)})
+        rows.append({**shipped, **_precision(detectors[-1], data)})
+    times = _frame_ms(detectors)
+    rows = [{**row, "frame_ms": one} for row, one in zip(rows, times, strict=True)]
     return Comparison("Backbones of Match R-CNN", _text(data, budget, side), _COLUMNS, rows)
 
 
@@ -126,17 +130,18 @@ def budgeted(backbone: str, imagenet: bool, examples: ExamplesConfig, budget: Bu
     return MatchRCNNConfig(start=start, batch=budget.batch, model=model, data=examples, loop=loop)
 
 
-def _trained(config: MatchRCNNConfig, out: Path, data: Path, side: int) -> dict[str, Any]:
-    """A row of the table, kept in the run folder: measuring takes minutes, and a run cut off goes on after it."""
-    checkpoint = train(config, out)
-    kept, mark = out / "measured.json", checkpoint.stat().st_mtime_ns
+def _trained(config: MatchRCNNConfig, out: Path, side: int) -> CheckpointDetector:
+    return CheckpointDetector(load_model(train(config, out)), side, 2 * side)
+
+
+def _measured(detector: CheckpointDetector, data: Path, out: Path) -> dict[str, Any]:
+    """A row but for the time, kept in the run folder: it takes minutes, and a run cut off goes on after it."""
+    kept, mark = out / "measured.json", (out / "last.pt").stat().st_mtime_ns
     row = _read(kept)
     if row.pop("checkpoint", None) == mark:
         return row
-    model = load_model(checkpoint)
-    parameters = sum(p.numel() for p in model.parameters())
-    measured = _measured(CheckpointDetector(model, side, 2 * side), data)
-    row = {"parameters": parameters, "seconds": spent(out), "loss": last_loss(out), **measured}
+    row = {"parameters": detector.parameters, "seconds": spent(out), "loss": last_loss(out)}
+    row |= _precision(detector, data)
     write_whole(kept, json.dumps({"checkpoint": mark, **row}))
     return row
 
@@ -148,23 +153,18 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _measured(detector: Candidates, data: Path) -> dict[str, Any]:
+def _precision(detector: Candidates, data: Path) -> dict[str, Any]:
     found = measure_photos(detector, data / "ccp")
     mask = found["mask"] or {}
-    precision = {"box_ap": found["box"]["AP"], "box_ap50": found["box"]["AP50"], "mask_ap50": mask.get("AP50")}
-    return {**precision, "frame_ms": _frame_ms(detector)}
+    return {"box_ap": found["box"]["AP"], "box_ap50": found["box"]["AP50"], "mask_ap50": mask.get("AP50")}
 
 
-def _frame_ms(detector: Candidates) -> int:
-    """Median over frames of noise, of which no box survives: the network's own time."""
+def _frame_ms(detectors: Sequence[Candidates]) -> list[int]:
+    """Medians over frames of noise, of which no box survives: the networks' own time. They take turns."""
     rng = np.random.default_rng(1)
-    times = []
-    for _ in range(_FRAMES + 1):
-        frame = rng.integers(0, 256, (*_FRAME, 3), np.uint8)
-        started = time.perf_counter()
-        detector.candidates(frame, 0.5)
-        times.append(time.perf_counter() - started)
-    return round(1000 * float(np.median(times[1:])))
+    frames = [rng.integers(0, 256, (*_FRAME, 3), np.uint8) for _ in range(_FRAMES)]
+    asks = {str(n): (lambda i, one=one: one.candidates(frames[i], 0.5)) for n, one in enumerate(detectors)}
+    return [round(float(np.median(times))) for times in alternate(asks, _FRAMES, warm_up=1).values()]
 
 
 def _text(data: Path, budget: Budget, side: int) -> str:

@@ -16,7 +16,11 @@ SHORT_SIDE, MAX_SIDE = 800, 1333
 
 
 class CheckpointDetector:
-    """Runs a Match R-CNN as it was trained, without an export."""
+    """Runs a Match R-CNN as it was trained, without an export.
+
+    Attributes:
+        parameters: how many the model has.
+    """
 
     def __init__(self, model: MatchRCNN, short_side: int = SHORT_SIDE, max_side: int = MAX_SIDE) -> None:
         """Take a model whose classes are the types.
@@ -34,6 +38,7 @@ class CheckpointDetector:
             )
         self._model, self._short, self._longest = model.eval(), short_side, max_side
         self._device = next(model.parameters()).device
+        self.parameters = sum(p.numel() for p in model.parameters())
 
     def candidates(self, image: NDArray[np.uint8], threshold: float = 0.05) -> Garments:
         """Every box that the model keeps and whose score exceeds a threshold.
