@@ -54,11 +54,10 @@ class CheckpointDetector:
         scale = min(self._short / min(height, width), self._longest / max(height, width))
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        found = self._model(torch.from_numpy(small)[None].to(self._device))[0]
-        keep = found.scores > threshold
+        found = self._model.detect(torch.from_numpy(small)[None].to(self._device), [size[::-1]], threshold)[0]
         back = np.array([width / size[0], height / size[1]] * 2, np.float32)
-        columns = {"type_probs": np.eye(len(TYPES), dtype=np.float32)[found.labels[keep].cpu().numpy()]}
+        columns = {"type_probs": np.eye(len(TYPES), dtype=np.float32)[found.labels.cpu().numpy()]}
         if found.masks is not None:
-            columns["mask"] = found.masks[keep].float().cpu().numpy()
-        boxes, scores = found.boxes[keep].cpu().numpy() * back, found.scores[keep].cpu().numpy()
+            columns["mask"] = found.masks.float().cpu().numpy()
+        boxes, scores = found.boxes.cpu().numpy() * back, found.scores.cpu().numpy()
         return Garments(boxes.astype(np.float32), scores.astype(np.float32), **columns)

@@ -81,10 +81,10 @@ class MatchRCNN(nn.Module):
         return {**self.rpn.losses(answers, truths), **self.heads.losses(maps, proposals, truths)}
 
     @torch.no_grad()
-    def detect(self, images: Tensor, sizes: Sequence[Size]) -> list[Detections]:
-        """What is found in pictures; arguments as for `forward`."""
+    def detect(self, images: Tensor, sizes: Sequence[Size], least: float = 0.0) -> list[Detections]:
+        """What is found in pictures with more than a `least` score; further arguments as for `forward`."""
         maps = self.maps(images)
-        found = self.heads.detect(maps, self.rpn.propose(self.rpn(maps), sizes), sizes)
+        found = self.heads.detect(maps, self.rpn.propose(self.rpn(maps), sizes), sizes, least)
         return self.describe(maps, found)
 
     def describe(self, maps: Sequence[Tensor], found: list[Boxes]) -> list[Detections]:

@@ -64,23 +64,27 @@ class RoIHeads(nn.Module):
         pooled = pool(maps[: self._maps], self.strides, rois, cells, self.config.sampling)
         return pooled if self.res5 is None else self.res5(pooled)
 
-    def detect(self, maps: Sequence[Tensor], proposals: list[Tensor], sizes: Sequence[Size]) -> list[Boxes]:
+    def detect(
+        self, maps: Sequence[Tensor], proposals: list[Tensor], sizes: Sequence[Size], least: float = 0.0
+    ) -> list[Boxes]:
         """Boxes with classes, after suppression within each class.
 
         Args:
             maps: of the backbone.
             proposals: of each picture (P, 4).
             sizes: (height, width) of each picture.
+            least: score that a box must exceed, if it is more than the configured one.
         """
+        least = max(least, self.config.score_threshold)
         logits, deltas = self.predictor(self.vectors(maps, with_batch(proposals)))
         scores, boxes = logits.softmax(1), decode(torch.cat(proposals), deltas, BOX_WEIGHTS)
         counts = [len(p) for p in proposals]
         parts = zip(scores.split(counts), boxes.split(counts), sizes, strict=True)
-        return [self._kept(s[:, :-1], clip(b, *size)) for s, b, size in parts]
+        return [self._kept(s[:, :-1], clip(b, *size), least) for s, b, size in parts]
 
-    def _kept(self, scores: Tensor, boxes: Tensor) -> Boxes:
+    def _kept(self, scores: Tensor, boxes: Tensor, least: float) -> Boxes:
         sound = boxes.isfinite().all(-1).all(-1) & scores.isfinite().all(-1)
-        rows, labels = torch.nonzero((scores > self.config.score_threshold) & sound[:, None], as_tuple=True)
+        rows, labels = torch.nonzero((scores > least) & sound[:, None], as_tuple=True)
         boxes = boxes[rows, 0 if self.config.agnostic_boxes else labels]
         scores = scores[rows, labels]
         kept = batched_nms(boxes, scores, labels, self.config.nms_iou)[: self.config.detections]
