@@ -21,7 +21,9 @@ DIMENSIONS = (128, 256)
 BASE = "unfiltered, exact"
 
 
-def lookup_at(size: int, dimension: int, queries: int, limits: Limits | None = None) -> dict[str, Any]:
+def lookup_at(
+    size: int, dimension: int, queries: int, limits: Limits | None = None, threads: int = 1
+) -> dict[str, Any]:
     """Run the benchmark on one shop.
 
     Args:
@@ -29,6 +31,7 @@ def lookup_at(size: int, dimension: int, queries: int, limits: Limits | None = N
         dimension: their length.
         queries: one at a time, as a garment in a frame asks.
         limits: up to which sizes ways take part that take long to build.
+        threads: of FAISS while they are built. One query is one thread's work: more would wait for it, spinning.
 
     Returns:
         {"vectors", "dimension", "entrants": {name: {"p50", "p95", "ratio", "ratio_cpu", "recall@10", "useful@10",
@@ -42,7 +45,9 @@ def lookup_at(size: int, dimension: int, queries: int, limits: Limits | None = N
     """
     data = make_data(size, dimension, queries)
     with tempfile.TemporaryDirectory() as folder:
+        faiss.omp_set_num_threads(threads)
         found = list(entrants(data, Path(folder), limits or Limits()))
+        faiss.omp_set_num_threads(1)
         running = [one for one in found if isinstance(one, Entrant)]
         asks = {one.name: (lambda i, one=one: one.search(data.queries[i : i + 1])) for one in running}
         times = alternate(asks, queries)
