@@ -9,6 +9,18 @@ from numpy.typing import NDArray
 
 Vectors = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 _COMPARED = 16_384  # vectors at a time, which bounds memory
+_WORTH_THREADS = 1 << 24  # multiplications
+
+
+def inner(queries: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Inner products (N, C) of queries (N, D) and vectors (C, D), in this thread alone unless they are very many.
+
+    NumPy's library shares out even a tenth of a millisecond's work. Its threads wait for one another, and where other
+    work holds the cores, as in the matcher, they wait for a whole time slice.
+    """
+    if len(queries) * vectors.size > _WORTH_THREADS:
+        return queries @ vectors.T
+    return np.einsum("nd,cd->nc", queries, vectors)
 
 
 def exact_scores(queries: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -58,7 +70,7 @@ def compare_each(
     rows, scores = nothing(len(queries), k)
     for start in range(0, len(mine), _COMPARED):
         positions = mine[start : start + _COMPARED]
-        rough = queries @ vectors(positions).T
+        rough = inner(queries, vectors(positions))
         width = min(len(positions), enough)
         chosen = positions[np.argpartition(-rough, width - 1, axis=1)[:, :width]]
         found = best_among(vectors, owners, chosen, queries, k)
@@ -88,7 +100,7 @@ def nearest(
     best = np.full((len(queries), count), -1, np.int64)
     for i, (query, found) in enumerate(zip(queries, positions, strict=True)):
         mine = found[found >= 0]
-        exact = vectors(mine) @ query
+        exact = inner(query[None], vectors(mine))[0]
         order = np.argsort(-exact, kind="stable")[:count]
         scores[i, : len(order)], best[i, : len(order)] = exact[order], mine[order]
     return scores, best
