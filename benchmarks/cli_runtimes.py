@@ -27,10 +27,10 @@ def runtimes_command(
     for name, one in result["variants"].items():
         speeds = [f"{one['ratio'][network]:.2f} ({work:.2f})" for network, work in one["ratio_cpu"].items()]
         mask = one["mask"] or {}
-        accuracy = percent(one["box"]["AP50"]), percent(mask.get("AP50")), percent(one["same_type"])
-        rows.append((name, *speeds, *accuracy, str(one["cosine"]["mean"])))
+        shares = one["box"]["AP50"], mask.get("AP50"), one["same_type"], one["finite"]
+        rows.append((name, *speeds, *map(percent, shares), str(one["cosine"]["mean"])))
     networks = list(next(iter(result["variants"].values()))["ratio"])
-    heads = ("", *networks, "box AP50", "mask AP50", "same type", "cosine")
+    heads = ("", *networks, "box AP50", "mask AP50", "same type", "finite", "cosine")
     print_table(f"Speed against the first, by processor time in brackets; {threads} threads", heads, rows)
     for name, reason in result["left_out"].items():
         typer.echo(f"{name}: {reason}")

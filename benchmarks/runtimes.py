@@ -65,7 +65,8 @@ def runtimes(bundle: Bundle, threads: int, rounds: int, photos: int, calibration
     Returns:
         {"variants": {name: {"ms": {network: {p50, p95, p99}}, "ratio": {network: speed against `BASE`}, "ratio_cpu",
         "box", "mask": {AP, AP50, AP75}, "same_type": share of crops with the same first type, "cosine": {mean, min} of
-        embeddings to those of `BASE`}}, "left_out": {name: reason}, ...}.
+        embeddings to those of `BASE`, "finite": share of embeddings that are numbers, the others are left out}},
+        "left_out": {name: reason}, ...}.
 
     Raises:
         InputError: there are no photos.
@@ -208,5 +209,7 @@ def _described(one: Variant, shots: list[Shot]) -> tuple[NDArray[np.float32], ND
 def _nearness(base: tuple[NDArray, NDArray], other: tuple[NDArray, NDArray]) -> dict[str, Any]:
     cosines = (base[1] * other[1]).sum(1)
     same = (base[0].argmax(1) == other[0].argmax(1)).mean()
-    spread = {"mean": round(float(cosines.mean()), 4), "min": round(float(cosines.min()), 4)}
-    return {"same_type": round(float(same), 4), "cosine": spread}
+    sound = np.isfinite(cosines)
+    known = cosines[sound] if sound.any() else np.zeros(1)
+    spread = {"mean": round(float(known.mean()), 4), "min": round(float(known.min()), 4)}
+    return {"same_type": round(float(same), 4), "cosine": spread, "finite": round(float(sound.mean()), 4)}

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.openvino_session import OpenVinoRuntime, OpenVinoSession
-from benchmarks.runtimes import Shot, inputs_of, variants
+from benchmarks.runtimes import Shot, _nearness, inputs_of, variants
 from matcher.bundle import Bundle
 from matcher.runtime.onnx_session import OnnxSession
 from matcher.stages.models import Runtime
@@ -85,3 +85,10 @@ def test_what_is_not_there_is_left_out_with_the_reason(bundle: Bundle, monkeypat
     chosen, left_out = variants(bundle, bundle, 1)
     assert [one.name for one in chosen] == ["ONNX Runtime fp32", "ONNX Runtime int8"]
     assert "pip install openvino" in left_out["OpenVINO"]
+
+
+def test_embeddings_that_are_no_numbers_are_counted_and_left_out() -> None:
+    probs, base = np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32)
+    other = np.array([[1, 0], [np.nan, 0]], np.float32)
+    found = _nearness((probs, base), (probs, other))
+    assert found == {"same_type": 1, "cosine": {"mean": 1, "min": 1}, "finite": 0.5}
