@@ -88,9 +88,9 @@ def backbones(
     rows, detectors = [], []
     for backbone, start in progress(list(entrants), "backbones"):
         config = budgeted(backbone, start == IMAGENET, examples, budget, weights)
-        detectors.append(_trained(config, out / f"{backbone}-{start}", side))
-        figures = _measured(detectors[-1], data, out / f"{backbone}-{start}")
-        rows.append({"name": backbone, "start": start, **figures})
+        place = out / f"{backbone}-{start}"
+        detectors.append(_trained(config, place, side))
+        rows.append({"name": backbone, "start": start, **_measured(detectors[-1], data, place)})
     if bundle is not None:
         detectors.append(Detector(bundle, runtime=Runtime(threads=budget.threads)))
         shipped = {"name": f"ours, as shipped in {bundle.name}, ONNX Runtime", "start": IMAGENET}
