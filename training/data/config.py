@@ -19,6 +19,7 @@ class DataConfig:
         square: bring pictures of the data set to `height` x `height`, as older work did.
         drawn_count: scenes of the wardrobe renderer, drawn at first use; 0 for none.
         drawn_products: product photos of the renderer, drawn at first use; 0 for none.
+        dressed: street photos with people in other clothes, made at first use; 0 for none.
         pseudo: a store of pseudo-labelled photos (`training.data.pseudo`), or empty for none.
         height: pixels that photos are stored at.
         portrait, wide: (height, width) of the two kinds of canvas.
@@ -33,6 +34,7 @@ class DataConfig:
     square: bool = False
     drawn_count: int = 0
     drawn_products: int = 0
+    dressed: int = 0
     pseudo: str = ""
     height: int = 640
     portrait: tuple[int, int] = (448, 320)

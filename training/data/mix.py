@@ -23,7 +23,14 @@ def _photo(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:
 
 
 def _frame(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:
-    return compose_frame(sources.photos, sources.backgrounds, canvas, rng)
+    people = sources.photos
+    if sources.dressed is not None and rng.random() < 0.5:
+        people = sources.dressed
+    return compose_frame(people, sources.backgrounds, canvas, rng)
+
+
+def _dressed(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:
+    return compose_photo(_needed(sources.dressed, "dressed", "dressed", rng), canvas, rng)
 
 
 def _drawn(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:
@@ -53,6 +60,7 @@ KINDS: dict[str, tuple[str, Maker]] = {
     "mosaic": ("wide", compose_mosaic),
     "drawn": ("wide", _drawn),
     "pseudo": ("portrait", _pseudo),
+    "dressed": ("portrait", _dressed),
     "product": ("portrait", _product),
 }
 # Kinds that need photos of single garments, or to know where people are.

@@ -11,9 +11,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from training.data.mix import Mix
 from training.data.records import Sample
-from training.data.sources import open_sources
 from training.detector.config import DetectorConfig
 from training.detector.model import Truth
+from training.pictures import open_sources
 
 Batch = tuple[Tensor, list[Truth]]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
-from training.data.garment_crops import TRYON, Garment, Row, cut, mask_box
+from training.data.garment_crops import TRYON, Garment, Row, cut
 from training.data.records import count_pixels
 from training.tryon.records import ShopGarment, TryOn, Wearer
+from training.tryon.spans import aspect
 from training.tryon.synthesise import try_on
 from training.tryon.warp import GRID
 
@@ -41,7 +41,7 @@ class Wardrobe:
             counts = count_pixels(wearer.ids)
             for instance, type_id in enumerate(wearer.types, start=1):
                 if counts[instance]:
-                    self.places[type_id].append(Place(i, instance, _aspect(wearer.ids == instance)))
+                    self.places[type_id].append(Place(i, instance, aspect(wearer.ids == instance)))
                     areas[type_id].append(int(counts[instance]))
         for type_id, known in areas.items():
             least = _LEAST * float(np.median(known))
@@ -54,8 +54,8 @@ class Wardrobe:
         if not places:
             return None
         some = [places[i] for i in rng.integers(len(places), size=_CANDIDATES)]
-        aspect = _aspect(garment.mask)
-        return min(some, key=lambda place: abs(np.log(place.aspect / aspect)))
+        wanted = aspect(garment.mask)
+        return min(some, key=lambda place: abs(np.log(place.aspect / wanted)))
 
     def dress(self, garment: ShopGarment, rng: Generator, family: str = GRID) -> TryOn | None:
         """The garment on somebody; None where nobody wears its type, or too little would be seen."""
@@ -84,9 +84,3 @@ def tryon_crops(
             worn = wardrobe.dress(garment, rng, family)
             if worn is not None:
                 yield cut(worn.image, worn.mask, worn.box, Row(TRYON, split, worn.type_id, worn.identity))
-
-
-def _aspect(mask: NDArray) -> float:
-    """Height over width of what a mask shows."""
-    x0, y0, x1, y1 = mask_box(mask)
-    return float((y1 - y0) / (x1 - x0))

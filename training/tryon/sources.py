@@ -36,11 +36,11 @@ def street_garments(store: GarmentStore, split: str = TRAIN) -> Iterator[ShopGar
         if row.kind == WORN and row.split == split:
             garment = store[i]
             solid = (garment.mask > 127).astype(np.uint8)
-            if _whole_enough(solid):
+            if whole_enough(solid):
                 yield ShopGarment(garment.image, solid * 255, row.type_id, row.identity)
 
 
-def _whole_enough(mask: NDArray[np.uint8]) -> bool:
-    """Large, and not torn to pieces by what hides it."""
+def whole_enough(mask: NDArray[np.uint8]) -> bool:
+    """Whether a garment (H, W) of 0 and 1 is large, and not torn to pieces by what hides it."""
     x, y, width, height = cv2.boundingRect(mask)
     return min(width, height) >= 24 and mask[y : y + height, x : x + width].mean() > 0.4

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.garment_crops import mask_box
+
 _ROWS = 48
 _DEGREE = 3
 
@@ -69,3 +71,9 @@ def _smooth(t: NDArray, values: NDArray, at: NDArray) -> NDArray[np.float64]:
     if len(t) <= _DEGREE:
         return np.full(len(at), float(np.mean(values)))
     return np.polynomial.Polynomial.fit(t, values, _DEGREE)(at)
+
+
+def aspect(mask: NDArray) -> float:
+    """Height over width of what a mask shows; it must show something."""
+    x0, y0, x1, y1 = mask_box(mask)
+    return float((y1 - y0) / (x1 - x0))
