@@ -12,6 +12,7 @@ from matcher.errors import BackendError, ConfigError
 from training.cli_attributes import attributes
 from training.cli_fusion import fusion, tiers, verifier
 from training.cli_match_rcnn import match_rcnn
+from training.cli_mix import mix
 from training.cli_run import ConfigFile, Limit, RunFolder, begin, say
 from training.processes import leads
 
@@ -161,15 +162,20 @@ def pairs(
     typer.echo(write_sheet(data, out, seed=seed, family=family))
 
 
-for command in (attributes, fusion, match_rcnn, tiers, verifier):
+for command in (attributes, fusion, match_rcnn, mix, tiers, verifier):
     train.command()(command)
 
 
 def export(
-    detector: Annotated[Path, typer.Option("--detector", help="Checkpoint, or folder with an exported detector.")],
-    types: Annotated[Path, typer.Option("--types", help="Checkpoint of the type classifier.")],
-    embedder: Annotated[Path, typer.Option("--embedder", help="Checkpoint of the embedder.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the bundle.")],
+    detector: Annotated[
+        Path | None, typer.Option("--detector", help="Checkpoint, or folder with an exported detector.")
+    ] = None,
+    types: Annotated[Path | None, typer.Option("--types", help="Checkpoint of the type classifier.")] = None,
+    embedder: Annotated[Path | None, typer.Option("--embedder", help="Checkpoint of the embedder.")] = None,
+    base: Annotated[
+        str | None, typer.Option("--base", help="Bundle (tiny, or a folder) that gives the models not named.")
+    ] = None,
     name: Annotated[str, typer.Option("--name", help="Name of the bundle.")] = "tiny",
     version: Annotated[str, typer.Option("--bundle-version", help="Version of the bundle.")] = "1",
     precision: Annotated[str, typer.Option("--precision", help="Of the stored weights: fp16 or fp32.")] = "fp16",
@@ -182,6 +188,8 @@ def export(
     _needs_the_extra()
     if precision not in ("fp16", "fp32"):
         raise ConfigError(f"--precision is {precision!r}; choose fp16 or fp32, or asworn export-int8 afterwards")
+    from matcher.bundle import Bundle
     from training.export_bundle import export_bundle
 
-    typer.echo(export_bundle(detector, types, embedder, out, name, version, precision == "fp16"))
+    source = Bundle.open(base) if base else None
+    typer.echo(export_bundle(detector, types, embedder, out, name, version, precision == "fp16", source))

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from matcher.bundle import write_card
+from matcher.bundle import Bundle, write_card
 from matcher.errors import ConfigError
 from training.checkpoint import load_checkpoint
 from training.classifier.config import TypesConfig
@@ -37,7 +37,14 @@ ORIGIN: list[dict[str, str]] = [
 
 
 def export_bundle(
-    detector: Path, types: Path, embedder: Path, out: Path, name: str = "tiny", version: str = "1", half: bool = True
+    detector: Path | None,
+    types: Path | None,
+    embedder: Path | None,
+    out: Path,
+    name: str = "tiny",
+    version: str = "1",
+    half: bool = True,
+    base: Bundle | None = None,
 ) -> Path:
     """Export the models and write the card.
 
@@ -50,24 +57,44 @@ def export_bundle(
         name: of the bundle.
         version: of the bundle.
         half: store large weights as float16, which halves the files; they count in float32 all the same.
+        base: bundle that the models without a checkpoint are taken from, with all that its card says of them.
 
     Returns:
         Path of the card.
 
     Raises:
-        ConfigError: a checkpoint cannot be read, or the folder lacks a file.
+        ConfigError: a checkpoint cannot be read, the folder lacks a file, or a model has neither checkpoint nor base.
         TrainingError: an export does not give what its network gives, or the bundle that ships is larger than 25 MB.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    models = {
-        "detector": _detector_section(detector, out, half),
-        "classifier": export_types(types, out, half),
-        "embedder": export_embedding(embedder, out, half),
+    ways = {
+        "detector": (detector, _detector_section),
+        "classifier": (types, export_types),
+        "embedder": (embedder, export_embedding),
     }
-    card = write_card(out, {"name": name, "version": version, "licence": LICENCE, "origin": ORIGIN, "models": models})
+    missing = [model for model, (checkpoint, _) in ways.items() if checkpoint is None]
+    if base is None and missing:
+        raise ConfigError(f"there is nothing to export as {missing[0]}; name its checkpoint, or a bundle with --base")
+    out.mkdir(parents=True, exist_ok=True)
+    stated = _kept(base, missing, out) if base else {"licence": LICENCE, "origin": ORIGIN, "models": {}}
+    models = {
+        model: export(checkpoint, out, half) for model, (checkpoint, export) in ways.items() if checkpoint is not None
+    }
+    card = write_card(out, {**stated, "name": name, "version": version, "models": stated["models"] | models})
     if name == SHIPPED:
         _check_size(out, json.loads(card.read_text(encoding="utf-8"))["files"])
     return card
+
+
+def _kept(base: Bundle, models: list[str], out: Path) -> dict[str, Any]:
+    """Copy the files of some models, and of those made by others, to `out`; returns what the base's card states."""
+    if base.folder.resolve() == out.resolve():
+        raise ConfigError(f"--base and --out are both {out}; give the new bundle a folder of its own")
+    stated = base.stated
+    for model, section in stated["models"].items():
+        if model in models or model not in ("detector", "classifier", "embedder"):
+            for key in {"file", "mask_file"} & section.keys():
+                shutil.copyfile(base.path(section[key]), out / section[key])
+    return stated
 
 
 def _detector_section(source: Path, out: Path, half: bool = True) -> dict[str, Any]:
