@@ -41,6 +41,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "drawn scenes": ("drawn",),
     "drawn product photos": ("product",),
     "self-labelled photos": ("pseudo",),
+    "people in other clothes": ("dressed",),
 }
 ONLY_PHOTOS = "street photos alone"
 FRAMES, SCENES = 60, 40

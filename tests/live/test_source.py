@@ -165,10 +165,12 @@ def test_a_source_that_ends_is_held_then_lost_then_back(scripted: list[str]) -> 
     scripted += ["ends", *["refused"] * 8, "ends"]
     source = LiveSource("rtmp://127.0.0.1/x", QUICK)
     frames, told = played(source, frames=10)
-    assert states(told) == ["connecting", "live", "held", "lost", "live"]
-    assert told[-1].reconnects == 1 and told[-1].reason == ""
-    reasons = [health.reason for health in told if health.state is State.LOST]
-    assert any("refused" in reason for reason in reasons)
+    # On a busy machine what came back may be silent for a moment, and is held again.
+    assert states(told)[:5] == ["connecting", "live", "held", "lost", "live"]
+    lost = [i for i, health in enumerate(told) if health.state is State.LOST]
+    back = next(health for health in told[lost[0] :] if health.state is State.LIVE)
+    assert back.reconnects == 1 and back.reason == ""
+    assert any("refused" in told[i].reason for i in lost)
     assert all(a.timestamp < b.timestamp for a, b in pairwise(frames)), "time goes on, whatever the clocks do"
 
 
