@@ -21,14 +21,14 @@ from benchmarks.datasets import TruthClip, data_folder, truth_clips
 from benchmarks.entrants import HISTOGRAM, Entrant
 from benchmarks.items import Item, ItemList
 from benchmarks.located import Kept
-from benchmarks.recall import Task, allowed_types, found_under, rivals_of
+from benchmarks.recall import Task, allowed_types, found_under, lost_by_doubt, rivals_of
 from benchmarks.try_on import DISTRACTORS, QUICK_DISTRACTORS, TOP_TYPES, distractor_list, judge, shown_gallery
 from benchmarks.vectors import Vectors
 from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
 from matcher.catalog.table import Origin
 from matcher.catalog.writer import CatalogWriter
-from matcher.config import load_pipeline_config
+from matcher.config import LookupConfig, load_pipeline_config
 from matcher.pipeline import Pipeline
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import EXACT, NONE, Product
@@ -191,7 +191,8 @@ def _figures(views: Sequence[ClipView], entrants: Sequence[Entrant], gallery: Ga
     probs = np.array([view.type_probs for view in views], np.float32).reshape(-1, len(TYPES))
     rivals = rivals_of(own, gallery.vectors[HISTOGRAM], gallery.types)
     allowed = allowed_types(probs, gallery.under, TOP_TYPES)
-    task = Task(own, allowed, np.ones(len(own), bool), rivals, {})
+    lost = lost_by_doubt(probs, gallery.under, TOP_TYPES, LookupConfig().type_doubt)
+    task = Task(own, allowed, np.ones(len(own), bool), rivals, {}, lost)
     queries = {one.name: np.array([view.vectors[one.name] for view in views]) for one in entrants}
     return judge(entrants, queries, gallery.vectors, task) if len(own) else {}
 

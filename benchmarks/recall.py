@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.catalog.listing import also_listed
+from matcher.catalog.listing import also_listed, doubts
 from matcher.stages.settle import Thresholds, settle_single
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import EXACT, Garments
@@ -28,6 +28,7 @@ class Task:
         found: (Q,) bool; a query that is not found is a miss.
         rivals: (Q, R) rows of the products that look most like its own, -1 = none.
         groups: name to (Q,) bool, parts of the queries that are reported apart.
+        lost: (Q, G) float32, what a look-up takes from each product's cosine for the doubt of its type; None = nothing.
     """
 
     own: NDArray[np.int64]
@@ -35,6 +36,7 @@ class Task:
     found: NDArray[np.bool_]
     rivals: NDArray[np.int64]
     groups: dict[str, NDArray[np.bool_]]
+    lost: NDArray[np.float32] | None = None
 
 
 def found_under(types: NDArray[np.int64], type_probs: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -47,10 +49,27 @@ def found_under(types: NDArray[np.int64], type_probs: NDArray[np.float32]) -> ND
 
 def allowed_types(type_probs: NDArray[np.float32], under: NDArray[np.bool_], top: int) -> NDArray[np.bool_]:
     """(Q, G) whether a product is found under one of the `top` likeliest types of a query, none of probability 0."""
+    return (_searched(type_probs, top).astype(np.float32) @ under.T.astype(np.float32)) > 0
+
+
+def lost_by_doubt(
+    type_probs: NDArray[np.float32], under: NDArray[np.bool_], top: int, doubt: float
+) -> NDArray[np.float32]:
+    """(Q, G) what a look-up takes from a product's cosine, as `Catalog.search` does; 0 where it is not searched."""
+    chosen, lost = _searched(type_probs, top), doubt * doubts(type_probs)
+    least = np.full((len(type_probs), len(under)), np.inf, np.float32)
+    for column in range(under.shape[1]):
+        there = chosen[:, column, None] & under[None, :, column]
+        least = np.where(there, np.minimum(least, lost[:, column, None]), least)
+    return np.where(np.isfinite(least), least, 0).astype(np.float32)
+
+
+def _searched(type_probs: NDArray[np.float32], top: int) -> NDArray[np.bool_]:
+    """(Q, T) the `top` likeliest types of a query, none of probability 0."""
     order = np.argsort(-type_probs, axis=1, kind="stable")[:, :top]
     chosen = np.zeros(type_probs.shape, bool)
     np.put_along_axis(chosen, order, True, 1)
-    return ((chosen & (type_probs > 0)).astype(np.float32) @ under.T.astype(np.float32)) > 0
+    return chosen & (type_probs > 0)
 
 
 def rivals_of(own: NDArray[np.int64], colours: NDArray[np.float32], types: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -90,7 +109,7 @@ def figures(scores: NDArray[np.float32], task: Task, thresholds: Thresholds | No
     """What is reported of one entrant.
 
     Args:
-        scores: (Q, G) cosines.
+        scores: (Q, G) cosines; what the task says that a look-up takes is taken here.
         task: the queries.
         thresholds: of the tiers; without them there is no word on "exact".
 
@@ -99,6 +118,7 @@ def figures(scores: NDArray[np.float32], task: Task, thresholds: Thresholds | No
         group, "per_type": {type: the same}, "exact": None or {"right", "wrong", "false_removed"}}, shares of the
         queries: "right" and "wrong" are called exact with the own product in the gallery, "false_removed" without it.
     """
+    scores = scores if task.lost is None else scores - task.lost
     easy, hard = ranks(scores, task), hard_ranks(scores, task)
     types = {name: rows for name, rows in task.groups.items() if name in TYPES}
     others = {name: rows for name, rows in task.groups.items() if name not in TYPES}

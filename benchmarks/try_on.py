@@ -21,10 +21,11 @@ from benchmarks.entrants import HISTOGRAM, Entrant
 from benchmarks.gallery import distractors, products
 from benchmarks.items import ItemList, stored
 from benchmarks.located import Kept, joined
-from benchmarks.recall import Task, allowed_types, figures, found_under, rivals_of
+from benchmarks.recall import Task, allowed_types, figures, found_under, lost_by_doubt, rivals_of
 from benchmarks.vectors import Vectors
 from benchmarks.worn import FAULTS, worn_items
 from matcher.bundle import Bundle
+from matcher.config import LookupConfig
 from matcher.taxonomy import TYPES
 from matcher.video.image import read_image
 from training.evaluation.output import Progress, silent
@@ -90,10 +91,12 @@ def try_on(
     places, shown = shown_gallery(kept, shop.products, shop.distractors)
     seen, worn = kept.worn(shop.queries)
     rivals = rivals_of(shop.own, given[HISTOGRAM], shop.types)
-    filtered = allowed_types(seen.type_probs, found_under(shop.types, places), TOP_TYPES)
+    under = found_under(shop.types, places)
+    filtered = allowed_types(seen.type_probs, under, TOP_TYPES)
+    lost = lost_by_doubt(seen.type_probs, under, TOP_TYPES, LookupConfig().type_doubt)
     everything, all_found = np.ones_like(filtered), np.ones_like(seen.found)
     easy = Task(shop.own, everything, all_found, rivals, _groups(shop))
-    real = replace(easy, allowed=filtered, found=seen.found)
+    real = replace(easy, allowed=filtered, found=seen.found, lost=lost)
     searched = filtered[np.arange(len(filtered)), shop.own]
     return {
         "camera": faults,

@@ -83,6 +83,9 @@ class LookupConfig:
 
     k: int = 5
     top_types: int = 2
+    # What an answer loses of its cosine where it stands under a type that is e times less likely than the likeliest.
+    # On worn garments among 3,334 products 0.01 to 0.03 are alike, and a point of recall@1 better than 0.
+    type_doubt: float = 0.02
     refresh_s: float = 0.0  # how often to look for a new generation of the catalogue; 0 = never
     # Whether the bundle's verifier re-ranks what is found; None = where its card says that it measured better.
     verify: bool | None = None
@@ -93,7 +96,7 @@ class LookupConfig:
         """Refuse values out of range."""
         _require(self.device in ("cpu", "cuda"), f'lookup device must be "cpu" or "cuda", not {self.device!r}')
         _at_least(1, k=self.k, top_types=self.top_types)
-        _at_least(0, refresh_s=self.refresh_s)
+        _at_least(0, refresh_s=self.refresh_s, type_doubt=self.type_doubt)
 
 
 @dataclass(frozen=True)

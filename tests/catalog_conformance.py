@@ -246,6 +246,22 @@ class Conformance:
         own = catalog.snapshot().table.own("tops")
         assert not own.all() and len(own) == len(catalog.snapshot().types["tops"].owners)
 
+    def test_answers_under_a_less_likely_type_lose_by_its_doubt(self, catalog: Catalog, entries: list[Entry]) -> None:
+        embeddings, probs = queries(entries, 8, seed=9)  # bags are half as likely as the products' own types
+        bag = next(vectors[0] for product, vectors, _ in entries if product.type == "bags")
+        embeddings[:] = bag
+        plain = catalog.search(embeddings, probs, k=K)
+        rows, scores = catalog.search(embeddings, probs, k=K, type_doubt=0.05)
+        likeliest = probs.argmax(1) != TYPE_IDS["bags"]
+        assert likeliest.any()
+        cosines = plain[1][likeliest, 0]
+        kept = [catalog.product(int(row)).type for row in rows[likeliest, 0]]
+        assert kept == ["bags"] * len(kept)
+        np.testing.assert_allclose(scores[likeliest, 0], cosines - 0.05 * np.log(2), atol=1e-5)
+        np.testing.assert_array_equal(scores[~likeliest], plain[1][~likeliest])
+        far = catalog.search(embeddings, probs, k=K, type_doubt=4)
+        assert (far[1] >= -1).all() and catalog.product(int(far[0][likeliest][0, 0])).type != "bags"
+
     def test_spread(self, catalog: Catalog) -> None:
         for sub in catalog.snapshot().types.values():
             for most in (1, 7, 10**9):

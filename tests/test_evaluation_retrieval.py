@@ -47,7 +47,9 @@ class Shelf:
     def __len__(self) -> int:
         return 4
 
-    def search(self, embeddings: np.ndarray, type_probs: np.ndarray, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    def search(
+        self, embeddings: np.ndarray, type_probs: np.ndarray, k: int = 5, type_doubt: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
         rows, scores = np.array([[3, 1, -1], [2, 3, 0]]), np.array([[0.7, 0.6, -1.0], [0.9, 0.8, 0.6]], np.float32)
         return rows[: len(embeddings)], scores[: len(embeddings)]
 

@@ -66,8 +66,23 @@ def test_boxes_that_touch_nowhere_share_no_cloth() -> None:
 def test_a_top_that_is_the_coats_own_cloth_goes_and_one_that_shows_between_its_halves_stays() -> None:
     xyxy = np.array([(0, 0, 90, 100), (30, 10, 60, 90)], np.float32)
     coat, top = np.ones((28, 28), np.float32), np.ones((28, 28), np.float32)
-    pairs = np.array([[False, True], [True, False]])
-    assert resolve_by_masks(xyxy, np.stack([coat, top]), pairs).tolist() == [0]
+    pairs, types = np.array([[False, True], [True, False]]), np.array([TYPE_IDS["outerwear"], TYPE_IDS["tops"]])
+    assert resolve_by_masks(xyxy, types, np.stack([coat, top]), pairs, 0.7).tolist() == [0]
     coat[:, 9:19] = 0  # open in the middle
-    assert resolve_by_masks(xyxy, np.stack([coat, top]), pairs).tolist() == [0, 1]
-    assert resolve_by_masks(xyxy, np.stack([top, top]), np.zeros((2, 2), bool)).tolist() == [0, 1]
+    assert resolve_by_masks(xyxy, types, np.stack([coat, top]), pairs, 0.7).tolist() == [0, 1]
+    assert resolve_by_masks(xyxy, types, np.stack([top, top]), np.zeros((2, 2), bool), 0.7).tolist() == [0, 1]
+
+
+def test_masks_tell_a_dress_from_the_coat_over_it_where_boxes_cannot() -> None:
+    xyxy, types = np.array([BOX, BOX], np.float32), np.array([TYPE_IDS["outerwear"], TYPE_IDS["dresses"]])
+    both, one = np.array([True, True]), np.array([True, False])
+    assert resolve(xyxy, types, np.arange(2), 0.7, both).tolist() == [0, 1]
+    assert resolve(xyxy, types, np.arange(2), 0.7, one).tolist() == [0]  # nobody would look at its mask
+    assert resolve(xyxy, types, np.zeros(2, int), 0.7, both).tolist() == [0]  # one proposal shows one garment
+    assert resolve(xyxy, np.array([TYPE_IDS["tops"], TYPE_IDS["dresses"]]), np.arange(2), 0.7, both).tolist() == [0]
+    pairs, coat = rivals(xyxy, types), half(True)
+    assert resolve_by_masks(xyxy, types, np.stack([coat, half(False)]), pairs, 0.7).tolist() == [0, 1]
+    dress = np.zeros((28, 28), np.float32)
+    dress[:, 5:19] = 1  # 9 of its 14 columns are the coat's: less than masks of other garments may share, and too much
+    assert resolve_by_masks(xyxy, types, np.stack([coat, dress]), pairs, 0.7).tolist() == [0]
+    assert resolve_by_masks(xyxy, types, np.stack([coat, dress]), pairs, 1.0).tolist() == [0, 1]

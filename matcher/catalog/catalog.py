@@ -73,6 +73,7 @@ class Catalog:
         k: int = 5,
         top_types: int = 2,
         filters: Filters | None = None,
+        type_doubt: float = 0.0,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The most similar products of each row's likeliest types.
 
@@ -86,15 +87,16 @@ class Catalog:
             k: products wanted for each row.
             top_types: how many types are searched.
             filters: which products may be returned; None = all.
+            type_doubt: what answers under a type that is e times less likely than the likeliest lose of their cosine.
 
         Returns:
-            (N, k) int64 product rows, best first, -1 where there are no more, and (N, k) float32 cosines, -1.0
-            where there are no more. Products with equal scores are ordered by row.
+            (N, k) int64 product rows, best first, -1 where there are no more, and (N, k) float32 cosines less the
+            doubt of their types, -1.0 where there are no more. Products with equal scores are ordered by row.
 
         Raises:
             ValueError: an array has the wrong shape.
         """
-        return self._generation.search(embeddings, type_probs, k, top_types, filters)
+        return self._generation.search(embeddings, type_probs, k, top_types, filters, type_doubt)
 
     def snapshot(self) -> Generation:
         """The generation in use, which stays as it is; it has search, product, products and reconstruct too."""

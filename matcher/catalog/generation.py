@@ -15,6 +15,7 @@ from matcher.catalog import table as product_table
 from matcher.catalog.filters import Filters
 from matcher.catalog.interface import OpenOptions, Part, Subset, TypeIndex
 from matcher.catalog.kinds import kind_of
+from matcher.catalog.listing import doubts
 from matcher.catalog.manifest import NAME as MANIFEST
 from matcher.catalog.manifest import Manifest, listed_file, read_manifest, verify_file
 from matcher.catalog.ranking import best_of_each, nothing
@@ -69,6 +70,7 @@ class Generation:
         k: int = 5,
         top_types: int = 2,
         filters: Filters | None = None,
+        type_doubt: float = 0.0,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """See `Catalog.search`."""
         if not len(embeddings):
@@ -77,13 +79,16 @@ class Generation:
         subset = None if filters is None or filters.is_empty else Subset(filters, self.table.allowed)
         usable = np.isfinite(queries).all(1) & queries.any(1)
         wanted = _top(probs, top_types) & usable[:, None]
+        lost = type_doubt * doubts(probs)
         # One slot of k answers per searched type; merged at the end.
         found = [nothing(len(queries), k)]
         for name, sub in self.types.items():
-            asking = np.flatnonzero(wanted[:, TYPES.index(name)])
+            number = TYPES.index(name)
+            asking = np.flatnonzero(wanted[:, number])
             if len(asking):
                 rows, scores = nothing(len(queries), k)
-                rows[asking], scores[asking] = sub.search(queries[asking], k, subset)
+                rows[asking], cosines = sub.search(queries[asking], k, subset)
+                scores[asking] = np.maximum(cosines - lost[asking, number, None], -1)
                 found.append((rows, scores))
         return _merge(found, k)
 

@@ -33,3 +33,16 @@ def also_listed(type_name: str, type_probs: NDArray[np.float32] | None) -> list[
         for name, prob in zip(TYPES, type_probs, strict=True)
         if name != type_name and SLOTS[name] == SLOTS[type_name] and prob >= LEAST
     ]
+
+
+def doubts(type_probs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much less likely each type is than the likeliest of its row: the difference of their natural logarithms.
+
+    Args:
+        type_probs: (N, T) over `taxonomy.TYPES`; what is no number counts as 0, and 0 as a millionth.
+
+    Returns:
+        (N, T) float32, 0 for the likeliest type.
+    """
+    likely = np.log(np.maximum(np.nan_to_num(type_probs), 1e-6, dtype=np.float32))
+    return likely.max(1, keepdims=True) - likely

@@ -171,9 +171,10 @@ def _found(
     image = read_image(picture)
     weights = with_embedder(Bundle.open(bundle), embedder)
     catalog = Catalog.load(path, weights.embedder_hash)
-    garments = having(Pipeline(PipelineConfig(), catalog, weights).image(image), words)
-    generation = catalog.snapshot()
-    rows, scores = generation.search(garments.embedding, garments.type_probs, k, filters=filters)
+    config = PipelineConfig()
+    garments = having(Pipeline(config, catalog, weights).image(image), words)
+    generation, (types, doubt) = catalog.snapshot(), (config.lookup.top_types, config.lookup.type_doubt)
+    rows, scores = generation.search(garments.embedding, garments.type_probs, k, types, filters, doubt)
     return [
         {
             "type": garment.type_names[0],

@@ -131,7 +131,9 @@ class Detector:
     def select(self, found: Proposals, threshold: float | None = None) -> Garments:
         """The garments among the proposals, as from a call but without masks."""
         rows, types = self._candidates(found, self.threshold if threshold is None else threshold)
-        keep = resolve(found.boxes[rows], types, rows, self.config.same_garment_iou)[: self.config.max_garments]
+        masked = found.scores[rows, types] >= self.threshold if self._masks is not None else None
+        keep = resolve(found.boxes[rows], types, rows, self.config.same_garment_iou, masked)
+        keep = keep[: self.config.max_garments]
         rows, types = rows[keep], types[keep]
         scores = found.scores[rows]
         probs = scores / np.maximum(scores.sum(1, keepdims=True), 1e-9)
@@ -196,7 +198,7 @@ class Detector:
         if not pairs.any():
             return garments
         mask = self.add_masks(found, garments, pairs.any(1)).mask
-        return garments[resolve_by_masks(garments.xyxy, mask, pairs)]
+        return garments[resolve_by_masks(garments.xyxy, garments.type_id, mask, pairs, self.config.same_garment_iou)]
 
     def _candidates(self, found: Proposals, threshold: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Proposal and type of each pair that survives suppression within its type, best first."""

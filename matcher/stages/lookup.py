@@ -45,7 +45,8 @@ class Lookup:
     def _search(self, garments: Garments) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         k, vectors = self.config.k, garments.embedding
         depth = k if self.verifier is None else max(k, self.verifier.depth)
-        rows, scores = self._generation.search(vectors, garments.type_probs, depth, self.config.top_types)
+        types, doubt = self.config.top_types, self.config.type_doubt
+        rows, scores = self._generation.search(vectors, garments.type_probs, depth, types, type_doubt=doubt)
         if self.verifier is None:
             return rows, scores
         near = np.array([self._nearest(vector, found) for vector, found in zip(vectors, rows, strict=True)], np.float32)

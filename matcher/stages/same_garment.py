@@ -22,38 +22,52 @@ SAME_THING_IOU = 0.8
 DRESS_LEGS_IOU = 0.6
 # A box that lies so far within a better one of its type is a part of it: no true pair does, but of tops and outerwear.
 PART = 0.8
-# The share of the smaller mask within the other one from which they show one garment.
-SAME_CLOTH = 0.8
+# The share of the smaller mask within the other one from which they show one garment. Where the boxes alone would say
+# that a coat and a top or dress are one, less is enough: what shows under an open coat shares hardly anything with it.
+SAME_CLOTH, SAME_CLOTH_LAYERED = 0.8, 0.5
 _WORTH_A_LOOK = 0.5  # share of the smaller box in the other below which masks are not compared
 
 _DRESS = np.arange(len(TYPES)) == TYPE_IDS["dresses"]
 _LEGS = SLOT_OF_TYPE == SLOT_OF_TYPE[TYPE_IDS["pants"]]
 _DRESS_LEGS = (_DRESS[:, None] & _LEGS) | (_LEGS[:, None] & _DRESS)
 _ONE_SLOT = SLOT_OF_TYPE[:, None] == SLOT_OF_TYPE
+_COAT = np.arange(len(TYPES)) == TYPE_IDS["outerwear"]
+_UNDER_COAT = np.isin(np.arange(len(TYPES)), [TYPE_IDS["tops"], TYPE_IDS["dresses"]])
+_LAYERS = (_COAT[:, None] & _UNDER_COAT) | (_UNDER_COAT[:, None] & _COAT)
 _LAYERED = np.isin(np.arange(len(TYPES)), [TYPE_IDS["tops"], TYPE_IDS["outerwear"]])
 _PARTS = np.eye(len(TYPES), dtype=bool) & ~_LAYERED
 
 
 def resolve(
-    xyxy: NDArray[np.float32], types: NDArray[np.int64], proposal: NDArray[np.int64], limit: float
+    xyxy: NDArray[np.float32],
+    types: NDArray[np.int64],
+    proposal: NDArray[np.int64],
+    limit: float,
+    masked: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int64]:
     """Keep the best of candidates whose boxes say that they are one garment.
 
     Two are one if they come from one proposal, nearly coincide, are of types of one slot and overlap, are a dress and
     something for the legs and overlap, or are of one type and the weaker lies within the better or the other way round.
+    Outerwear and a top or dress from two proposals are left to `resolve_by_masks` where both will have masks: under an
+    open coat a top shows from the collar to the hem, in a box that is nearly the coat's.
 
     Args:
         xyxy: (N, 4) boxes, best first.
         types: (N,) type ids.
         proposal: (N,) which box of the network each comes from.
         limit: IoU above which types of one slot are one garment.
+        masked: (N,) whose masks will be compared; None = nobody's.
 
     Returns:
         Indices kept, best first, int64.
     """
     overlap, pair = iou(xyxy, xyxy), np.ix_(types, types)
     same = ((overlap > limit) & _ONE_SLOT[pair]) | ((overlap > DRESS_LEGS_IOU) & _DRESS_LEGS[pair])
-    same |= (overlap > SAME_THING_IOU) | (proposal[:, None] == proposal[None, :])
+    same |= overlap > SAME_THING_IOU
+    if masked is not None:
+        same &= ~(_LAYERS[pair] & masked[:, None] & masked[None, :])
+    same |= proposal[:, None] == proposal[None, :]
     same |= (_share_of_smaller(xyxy) > PART) & _PARTS[pair]
     return _best(same)
 
@@ -71,21 +85,29 @@ def rivals(xyxy: NDArray[np.float32], types: NDArray[np.int64]) -> NDArray[np.bo
 
 
 def resolve_by_masks(
-    xyxy: NDArray[np.float32], mask: NDArray[np.float32], pairs: NDArray[np.bool_]
+    xyxy: NDArray[np.float32],
+    types: NDArray[np.int64],
+    mask: NDArray[np.float32],
+    pairs: NDArray[np.bool_],
+    limit: float,
 ) -> NDArray[np.int64]:
     """Keep the best of garments that show the same cloth.
 
     Args:
         xyxy: (N, 4) boxes, best first.
+        types: (N,) type ids.
         mask: (N, M, M) over the boxes, 0..1; only those of rows in a pair are read.
         pairs: (N, N) which to compare, see `rivals`.
+        limit: as for `resolve`.
 
     Returns:
         Indices kept, best first, int64.
     """
     same = np.zeros(pairs.shape, bool)
+    layers = _LAYERS[np.ix_(types, types)] & (iou(xyxy, xyxy) > limit)
     for i, j in np.argwhere(np.triu(pairs)):
-        same[i, j] = same[j, i] = shared_cloth(xyxy[[i, j]], mask[[i, j]]) > SAME_CLOTH
+        most = SAME_CLOTH_LAYERED if layers[i, j] else SAME_CLOTH
+        same[i, j] = same[j, i] = shared_cloth(xyxy[[i, j]], mask[[i, j]]) > most
     return _best(same)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from matcher.boxes import area, iou
 from matcher.bundle import Bundle
+from matcher.config import LookupConfig
 from matcher.stages.classify import Classifier
 from matcher.stages.detect import Detector, Proposals
 from matcher.stages.embed import Embedder
@@ -157,7 +158,8 @@ def ranked(catalog: Searchable, garments: Garments, k: int) -> tuple[NDArray[np.
     Returns:
         Rows of products (K,) by the best score that any of the garments has with them, best first, and which (K,).
     """
-    rows, scores = catalog.search(garments.embedding, garments.type_probs, k=min(len(catalog), k))
+    most, doubt = min(len(catalog), k), LookupConfig().type_doubt
+    rows, scores = catalog.search(garments.embedding, garments.type_probs, k=most, type_doubt=doubt)
     order = np.argsort(-scores.ravel(), kind="stable")
     order = order[rows.ravel()[order] >= 0]
     _, first = np.unique(rows.ravel()[order], return_index=True)

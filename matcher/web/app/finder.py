@@ -161,8 +161,8 @@ class Finder:
     ) -> list[tuple[Product, float]]:
         if self.pipeline.catalog is None:
             return []
-        generation = self.pipeline.catalog.snapshot()
-        rows, scores = generation.search(vectors, probs, count, self.pipeline.config.lookup.top_types, filters)
+        generation, config = self.pipeline.catalog.snapshot(), self.pipeline.config.lookup
+        rows, scores = generation.search(vectors, probs, count, config.top_types, filters, config.type_doubt)
         pairs = zip(generation.products(rows[0]), scores[0], strict=True)
         return [(product, float(score)) for product, score in pairs if product is not None]
 
