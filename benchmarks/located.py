@@ -16,7 +16,7 @@ from benchmarks.vectors import Vectors, ViewOf, vectors_of
 from indexer import background, describe
 from matcher import boxes
 from matcher.bundle import Bundle
-from matcher.stages import classify, detect, same_garment
+from matcher.stages import classify, detect, layers, same_garment
 from matcher.stages.models import Runtime
 from training.evaluation.output import Progress, silent
 
@@ -69,4 +69,4 @@ def _detector_key(bundle: Bundle) -> str:
     """The same for bundles whose boxes, masks and types are the same, found by the same code."""
     files = [bundle.card["files"][bundle.model(model)[key]] for model, key in _FILES]
     settings = {key: value for key, value in bundle.model("detector").items() if key != "measured"}
-    return f"{files}{settings}{code_key((boxes, detect, same_garment, classify, describe, background, places))}"
+    return f"{files}{settings}{code_key((boxes, detect, layers, same_garment, classify, describe, background, places))}"

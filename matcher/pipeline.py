@@ -128,7 +128,7 @@ class Pipeline:
             self._flow.see(frame.image)
             garments = self.tracker(frame, self.detector.select(found, self.tracker.low_score), cut)
         with measure("mask"):  # after tracking: doubtful boxes that continue no track need none
-            garments = self.detector.add_masks(found, garments, garments.due if self._only_due else None)
+            garments = self.detector.mask(found, garments, garments.due if self._only_due else None)
         if self.classifier is not None:
             with measure("classify"):
                 probs = self.classifier.probs(frame, garments.xyxy[garments.due])

@@ -12,6 +12,7 @@ from matcher.boxes import clip, fit, nms
 from matcher.bundle import Bundle
 from matcher.config import DetectConfig
 from matcher.errors import BundleError
+from matcher.stages.layers import apart
 from matcher.stages.models import Runtime, image_of
 from matcher.stages.same_garment import SLOT_OF_TYPE, resolve, resolve_by_masks, rivals
 from matcher.taxonomy import TYPES
@@ -103,7 +104,7 @@ class Detector:
         """
         image = image_of(frame)
         found = self.propose(image)
-        return self.add_masks(found, self.select(found, threshold))
+        return self.mask(found, self.select(found, threshold))
 
     def propose(self, image: NDArray[np.uint8], short_side: int | None = None) -> Proposals:
         """Run the network on a picture.
@@ -142,8 +143,22 @@ class Detector:
             garments = garments.with_columns(attributes=found.attributes[rows]).with_words(self.words)
         return self._apart(found, garments)
 
+    def mask(self, found: Proposals, garments: Garments, chosen: NDArray[np.bool_] | None = None) -> Garments:
+        """Fill mask of all garments of a picture, clothes without the pixels that are another one's; see `add_masks`.
+
+        Args:
+            found: the picture's proposals.
+            garments: all that were found in it; needs xyxy, type_probs and score, which says who may claim a pixel.
+            chosen: (N,) the rows wanted, the others get zeros and claim nothing.
+        """
+        masked = self.add_masks(found, garments, chosen)
+        if not masked.has("mask"):
+            return masked
+        sure = masked.score >= self.threshold
+        return masked.with_columns(mask=apart(masked.xyxy, masked.type_id, masked.mask, sure))
+
     def add_masks(self, found: Proposals, garments: Garments, chosen: NDArray[np.bool_] | None = None) -> Garments:
-        """Fill mask (N, M, M), unless masks are off.
+        """Fill mask (N, M, M), each drawn without a look at the others, unless masks are off.
 
         Args:
             found: the picture's proposals.

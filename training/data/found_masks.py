@@ -17,7 +17,6 @@ from matcher.config import DetectConfig
 from matcher.files import PartFile
 from matcher.stages.detect import Detector
 from matcher.stages.models import Runtime
-from matcher.types import Garments
 from training.data.garment_crops import DRAWN, SIZE, TRYON, WORN, Garment, GarmentStore
 
 _SAME = 0.5  # overlap of a found box with the true one: less is another garment
@@ -39,7 +38,7 @@ def with_found(store: GarmentStore, bundle: Bundle, threads: int = 1) -> Garment
     """
     if not any(row.kind in _WORN for row in store.rows):
         return store
-    kept = store.folder / f"found-{bundle.card['files'][bundle.model('detector')['file']][:12]}.u8"
+    kept = store.folder / f"masks-{bundle.card['files'][bundle.model('detector')['file']][:12]}.u8"
     if not kept.is_file():
         detector = Detector(bundle, DetectConfig(short_side=SIZE, max_side=SIZE), Runtime(threads=threads))
         file = PartFile(kept)
@@ -63,10 +62,9 @@ def found_mask(garment: Garment, detector: Detector) -> NDArray[np.uint8]:
     """The detector's mask (SIZE, SIZE) of 0 and 255 of a garment; all 0 where it finds another one or nothing."""
     box, truth = np.array([garment.row.box], np.float32), garment.mask > 127
     proposals = detector.propose(garment.image)
-    found = detector.select(proposals, _SURE)
-    near = found[iou(box, found.xyxy)[0] >= _SAME] if len(found) else Garments.empty()
+    found = detector.mask(proposals, detector.select(proposals, _SURE))
     best, overlap = np.zeros((SIZE, SIZE), bool), _LEAST
-    for one in detector.add_masks(proposals, near) if len(near) else ():
+    for one in found[iou(box, found.xyxy)[0] >= _SAME]:
         mask = paste_mask(one.mask[0], one.xyxy[0], SIZE, SIZE)
         shared = float((mask & truth).sum() / max((mask | truth).sum(), 1))
         if shared > overlap:

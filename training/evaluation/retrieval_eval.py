@@ -66,18 +66,19 @@ class Describer:
         """
         found = self.detector.propose(image)
         sure, all_found = self.detector.select(found), self.detector.select(found, HINTED_SCORE)
-        rows = [best_garment(sure) if box is None else at_box(all_found, box) for box in boxes]
-        return [None if row is None else self._describe(image, found, row) for row in rows]
+        best = best_garment(self.detector.mask(found, sure)) if any(box is None for box in boxes) else None
+        best = None if best is None else self.embedder(image, self.classifier(image, best))
+        return [best if box is None else self._given(image, found, at_box(all_found, box)) for box in boxes]
 
     def everything(self, image: NDArray[np.uint8]) -> Garments:
         """All garments of a picture (H, W, 3) uint8 BGR that the detector is sure of, with embeddings."""
         found = self.detector.propose(image)
-        rows = self.detector.select(found)
-        return self._describe(image, found, rows) if len(rows) else rows
+        rows = self.detector.mask(found, self.detector.select(found))
+        return self.embedder(image, self.classifier(image, rows)) if len(rows) else rows
 
-    def _describe(self, image: NDArray[np.uint8], found: Proposals, row: Garments) -> Garments:
-        typed = self.classifier(image, row)
-        return self.embedder(image, self.detector.add_masks(found, typed))
+    def _given(self, image: NDArray[np.uint8], found: Proposals, row: Garments) -> Garments:
+        """A box that was given is of no type before the classifier has seen it, and masks are drawn by type."""
+        return self.embedder(image, self.detector.add_masks(found, self.classifier(image, row)))
 
 
 def describer(bundle: Bundle, runtime: Runtime | None = None) -> Describer:
