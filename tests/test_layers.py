@@ -80,3 +80,14 @@ def test_the_detector_parts_masks_of_one_picture(tmp_path: Path) -> None:
     assert not np.array_equal(expected, alone.mask)
     np.testing.assert_array_equal(together.mask, expected)
     np.testing.assert_array_equal(detector(image).mask, expected)
+
+
+@pytest.mark.parametrize("chosen", [[True, False, False], [False, True, False], [False, False, True], [False] * 3])
+def test_chosen_garments_get_the_masks_that_they_have_among_all(tmp_path: Path, chosen: list[bool]) -> None:
+    detector = Detector(make_bundle(tmp_path))
+    shown = {"tops": (100, 50, 200, 220), "pants": (130, 150, 170, 330), "bags": (400, 100, 450, 180)}
+    found = detector.propose(paint((640, 360), shown))
+    garments = detector.select(found)
+    whole, some = detector.mask(found, garments), detector.mask(found, garments, np.array(chosen))
+    np.testing.assert_array_equal(some.mask[chosen], whole.mask[chosen])
+    assert not some.mask[~np.array(chosen)].any()

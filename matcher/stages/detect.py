@@ -12,7 +12,7 @@ from matcher.boxes import clip, fit, nms
 from matcher.bundle import Bundle
 from matcher.config import DetectConfig
 from matcher.errors import BundleError
-from matcher.stages.layers import apart
+from matcher.stages.layers import apart, rivals_of
 from matcher.stages.models import Runtime, image_of
 from matcher.stages.same_garment import SLOT_OF_TYPE, resolve, resolve_by_masks, rivals
 from matcher.taxonomy import TYPES
@@ -149,13 +149,20 @@ class Detector:
         Args:
             found: the picture's proposals.
             garments: all that were found in it; needs xyxy, type_probs and score, which says who may claim a pixel.
-            chosen: (N,) the rows wanted, the others get zeros and claim nothing.
+            chosen: (N,) the rows wanted, the others get zeros; None = all. Time grows with their number and with that
+                of the garments that overlap them.
         """
-        masked = self.add_masks(found, garments, chosen)
+        sure = garments.score >= self.threshold
+        drawn = chosen
+        if chosen is not None:
+            drawn = chosen | rivals_of(chosen, garments.xyxy, garments.type_id, sure)
+        masked = self.add_masks(found, garments, drawn)
         if not masked.has("mask"):
             return masked
-        sure = masked.score >= self.threshold
-        return masked.with_columns(mask=apart(masked.xyxy, masked.type_id, masked.mask, sure))
+        mask = apart(masked.xyxy, masked.type_id, masked.mask, sure)
+        if chosen is not None:
+            mask = mask * chosen[:, None, None]
+        return masked.with_columns(mask=mask)
 
     def add_masks(self, found: Proposals, garments: Garments, chosen: NDArray[np.bool_] | None = None) -> Garments:
         """Fill mask (N, M, M), each drawn without a look at the others, unless masks are off.

@@ -31,7 +31,7 @@ def apart(
     Returns:
         (N, M, M) float32, `mask` with 0 where another's is higher.
     """
-    pairs = (intersection(xyxy, xyxy) > 0) & _CLOTHES[types][:, None] & claims & ~np.eye(len(xyxy), dtype=bool)
+    pairs = _contests(xyxy, types, claims)
     if not pairs.any():
         return mask
     own, other = np.nonzero(pairs)
@@ -43,6 +43,18 @@ def apart(
     lost = np.zeros(mask.shape, bool)
     np.logical_or.at(lost, own, y @ mask[other] @ x.transpose(0, 2, 1) > mask[own])
     return np.where(lost, np.float32(0), mask)
+
+
+def rivals_of(
+    chosen: NDArray[np.bool_], xyxy: NDArray[np.float32], types: NDArray[np.int64], claims: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Whose masks (N,) may take cells from those of the chosen garments (N,); other arguments as for `apart`."""
+    return _contests(xyxy, types, claims)[chosen].any(0)
+
+
+def _contests(xyxy: NDArray[np.float32], types: NDArray[np.int64], claims: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pairs (N, N) of which the first may lose cells to the second."""
+    return (intersection(xyxy, xyxy) > 0) & _CLOTHES[types][:, None] & claims & ~np.eye(len(xyxy), dtype=bool)
 
 
 def _weights(at: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
