@@ -15,7 +15,7 @@ from matcher.catalog import table as product_table
 from matcher.catalog.filters import Filters
 from matcher.catalog.interface import OpenOptions, Part, Subset, TypeIndex
 from matcher.catalog.kinds import kind_of
-from matcher.catalog.listing import doubts
+from matcher.catalog.listing import doubts, likeliest
 from matcher.catalog.manifest import NAME as MANIFEST
 from matcher.catalog.manifest import Manifest, listed_file, read_manifest, verify_file
 from matcher.catalog.ranking import best_of_each, nothing
@@ -78,7 +78,7 @@ class Generation:
         queries, probs = self._checked(embeddings, type_probs, k)
         subset = None if filters is None or filters.is_empty else Subset(filters, self.table.allowed)
         usable = np.isfinite(queries).all(1) & queries.any(1)
-        wanted = _top(probs, top_types) & usable[:, None]
+        wanted = likeliest(probs, top_types) & usable[:, None]
         lost = type_doubt * doubts(probs)
         # One slot of k answers per searched type; merged at the end.
         found = [nothing(len(queries), k)]
@@ -94,7 +94,7 @@ class Generation:
 
     def searched(self, type_probs: NDArray[np.float32], top_types: int = 2) -> NDArray[np.int64]:
         """(N,) how many vectors a search with these (N, T) types compares, listings under a second type included."""
-        return (_top(np.asarray(type_probs, np.float32), top_types) * self._sizes).sum(1)
+        return (likeliest(np.asarray(type_probs, np.float32), top_types) * self._sizes).sum(1)
 
     @cached_property
     def _sizes(self) -> NDArray[np.int64]:
@@ -148,15 +148,6 @@ def _load_type(folder: Path, manifest: Manifest, table: Table, name: str, option
     if len(owners) != count:
         raise CatalogError(f"{folder} has {len(owners)} vectors of {name}, not {count}; rebuild the catalogue")
     return found
-
-
-def _top(probs: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
-    """(N, T) the `count` likeliest types of each row; equal ones in the order of `TYPES`, impossible ones never."""
-    probs = np.nan_to_num(probs)
-    order = np.argsort(-probs, axis=1, kind="stable")[:, :count]
-    result = np.zeros(probs.shape, bool)
-    np.put_along_axis(result, order, True, 1)
-    return result & (probs > 0)
 
 
 def _merge(found: list[tuple[NDArray, NDArray]], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

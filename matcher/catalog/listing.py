@@ -1,4 +1,4 @@
-"""Under which types a product is found: its own, and others that it looks like.
+"""Under which types a product is found: its own, and others that it looks like; and which types a look-up asks.
 
 The shop calls it a cardigan, in a film it looks like a dress. A search asks the likeliest two types of what it sees, so
 a vector whose picture looks like another type worn at the same place stands in that type's sub-index as well.
@@ -33,6 +33,15 @@ def also_listed(type_name: str, type_probs: NDArray[np.float32] | None) -> list[
         for name, prob in zip(TYPES, type_probs, strict=True)
         if name != type_name and SLOTS[name] == SLOTS[type_name] and prob >= LEAST
     ]
+
+
+def likeliest(type_probs: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
+    """(N, T) the `count` likeliest types of each row; equal ones in the order of `TYPES`, impossible ones never."""
+    probs = np.nan_to_num(type_probs)
+    order = np.argsort(-probs, axis=1, kind="stable")[:, :count]
+    result = np.zeros(probs.shape, bool)
+    np.put_along_axis(result, order, True, 1)
+    return result & (probs > 0)
 
 
 def doubts(type_probs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from matcher.boxes import clip, fit, nms
 from matcher.bundle import Bundle
 from matcher.config import DetectConfig
 from matcher.errors import BundleError
-from matcher.stages.layers import apart, rivals_of
+from matcher.stages.layers import apart, claimants
 from matcher.stages.models import Runtime, image_of
 from matcher.stages.same_garment import SLOT_OF_TYPE, resolve, resolve_by_masks, rivals
 from matcher.taxonomy import TYPES
@@ -155,7 +155,7 @@ class Detector:
         sure = garments.score >= self.threshold
         drawn = chosen
         if chosen is not None:
-            drawn = chosen | rivals_of(chosen, garments.xyxy, garments.type_id, sure)
+            drawn = chosen | claimants(chosen, garments.xyxy, garments.type_id, sure)
         masked = self.add_masks(found, garments, drawn)
         if not masked.has("mask"):
             return masked

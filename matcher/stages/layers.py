@@ -45,7 +45,7 @@ def apart(
     return np.where(lost, np.float32(0), mask)
 
 
-def rivals_of(
+def claimants(
     chosen: NDArray[np.bool_], xyxy: NDArray[np.float32], types: NDArray[np.int64], claims: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Whose masks (N,) may take cells from those of the chosen garments (N,); other arguments as for `apart`."""

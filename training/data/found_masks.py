@@ -62,9 +62,10 @@ def found_mask(garment: Garment, detector: Detector) -> NDArray[np.uint8]:
     """The detector's mask (SIZE, SIZE) of 0 and 255 of a garment; all 0 where it finds another one or nothing."""
     box, truth = np.array([garment.row.box], np.float32), garment.mask > 127
     proposals = detector.propose(garment.image)
-    found = detector.mask(proposals, detector.select(proposals, _SURE))
+    found = detector.select(proposals, _SURE)
+    near = iou(box, found.xyxy)[0] >= _SAME
     best, overlap = np.zeros((SIZE, SIZE), bool), _LEAST
-    for one in found[iou(box, found.xyxy)[0] >= _SAME]:
+    for one in detector.mask(proposals, found, near)[near]:
         mask = paste_mask(one.mask[0], one.xyxy[0], SIZE, SIZE)
         shared = float((mask & truth).sum() / max((mask | truth).sum(), 1))
         if shared > overlap:

@@ -36,7 +36,7 @@ class Searchable(Protocol):
     def __len__(self) -> int: ...
 
     def search(
-        self, embeddings: NDArray[np.float32], type_probs: NDArray[np.float32], k: int = 5
+        self, embeddings: NDArray[np.float32], type_probs: NDArray[np.float32], k: int = 5, *, type_doubt: float = 0.0
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """As `matcher.catalog.catalog.Catalog.search`."""
         ...
