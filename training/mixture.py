@@ -11,7 +11,7 @@ from matcher.bundle import Bundle
 from training.data.clip_garments import clip_garments
 from training.data.found_masks import with_found
 from training.data.garment_crops import TRAIN, VALIDATION, Garments, GarmentStore
-from training.data.garment_sources import cached, drawn_garments, flat_garments
+from training.data.garment_sources import SCENE, cached, drawn_garments, flat_garments
 from training.data.garment_sources import street_garments as worn_garments
 from training.datasets.garments import open_set_garments
 from training.tryon.pairs import Wardrobe, tryon_crops
@@ -80,9 +80,8 @@ def open_garments(data: GarmentData) -> Garments:
         stores.append(cached(data.cache / "clips", lambda: clip_garments(Path(data.clips))))
     if data.scenes:
         for split, first, share in ((TRAIN, 1, 1.0), (VALIDATION, _HELD_OUT_SEED, 0.15)):
-            stores.append(
-                _drawn(data.cache / f"drawn-{split}-{data.scenes}", max(round(data.scenes * share), 1), first, split)
-            )
+            folder = data.cache / f"drawn-{split}-{data.scenes}-{SCENE[1]}p"
+            stores.append(_drawn(folder, max(round(data.scenes * share), 1), first, split))
     if data.found_by:
         bundle = Bundle.open(data.found_by)
         stores = [with_found(store, bundle) for store in stores]

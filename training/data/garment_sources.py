@@ -37,6 +37,8 @@ from training.data.records import spread
 _MIN_SIDE = 12  # pixels; smaller garments are not worth a crop
 _PHOTO_MARGIN = 0.1
 _PACKSHOT = 224  # pixels
+# Scenes as large as films are: in smaller ones hardly a belt or a pair of glasses is worth a crop.
+SCENE = (1280, 720)
 
 
 def street_garments(root: Path, limit: int = 0) -> Iterator[Garment]:
@@ -96,7 +98,7 @@ def drawn_garments(scenes: int, first_seed: int, split: str) -> Iterator[Garment
         split: train or validation.
     """
     for seed in range(first_seed, first_seed + scenes):
-        scene = random_scene(seed)
+        scene = random_scene(seed, SCENE)
         for mask, type_id, name in zip(scene.masks, scene.type_ids, scene.product_ids, strict=True):
             box = mask_box(mask)
             if (box[2:] - box[:2]).min() < _MIN_SIDE:
