@@ -108,13 +108,14 @@ class SettleConfig:
     hysteresis: float = 0.04  # a shown product must be beaten by this much, or fall this far below its tier
     max_views: int = 8
     expire_s: float = 5.0
+    hold_s: float = 0.5  # how long an exact product stays shown when the detector loses its garment; 0 = not at all
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         for name in ("exact_threshold", "similar_threshold"):
             value = getattr(self, name)
             _require(value is None or -1 <= value <= 1, f"{name} is a cosine, between -1 and 1, not {value}")
-        _at_least(0, hysteresis=self.hysteresis, expire_s=self.expire_s)
+        _at_least(0, hysteresis=self.hysteresis, expire_s=self.expire_s, hold_s=self.hold_s)
         _at_least(1, max_views=self.max_views)
 
 

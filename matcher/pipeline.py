@@ -1,4 +1,5 @@
-"""The per-frame pipeline: detect -> track -> mask -> classify -> look -> embed -> fuse -> look up -> settle.
+"""The per-frame pipeline: detect -> track -> mask -> classify -> look -> embed -> fuse -> look up -> settle
+-> hold.
 
 This is the only file that knows all stages and their order.
 """
@@ -28,6 +29,7 @@ from matcher.stages.detect import Detector, Proposals
 from matcher.stages.embed import Embedder
 from matcher.stages.flow import Flow
 from matcher.stages.fuse import Fuse
+from matcher.stages.hold import Hold
 from matcher.stages.look import Look, with_looks
 from matcher.stages.lookup import Lookup
 from matcher.stages.models import Runtime
@@ -143,7 +145,8 @@ class Pipeline:
         """In place of `detect` and `follow`: the garments of the last frame where they are in this one of its shot."""
         with self._clock.measure("carry"):
             self._flow.see(frame.image)
-            self._last = self.tracker.carry(frame, self._last, self._flow.move)
+            garments = self.tracker.carry(frame, self._last, self._flow.move)
+            self._last = garments if self.lookup is None else self.hold(frame, garments, self._flow.move)
         return self._last
 
     def image(self, image: Frame | NDArray[np.uint8]) -> Garments:
@@ -245,12 +248,14 @@ class Pipeline:
         if self.lookup is not None:
             self.fuse = Fuse(self.config.settle)
             self.settle = Settle(Thresholds.of(self.bundle, self.config.settle, fused=True), self.config.settle)
+            self.hold = Hold(self.config.settle.hold_s)
             self.lookup = Lookup(self.catalog, self.config.lookup, self.lookup.verifier)
 
     def _match(self, frame: Frame, garments: Garments) -> Garments:
         measure = self._clock.measure
         if self.lookup.refresh():
             self.settle.forget_products()
+            self.hold.reset()
             self.fuse.ask_again()
         with measure("embed"):
             garments = self.embedder(frame, garments)
@@ -259,15 +264,17 @@ class Pipeline:
         with measure("look up"):
             garments = self.lookup(garments)
         with measure("settle"):
-            return self.settle(frame, garments)
+            garments = self.settle(frame, garments)
+        with measure("hold"):
+            return self.hold(frame, garments, self._flow.move)
 
     def _forget(self) -> None:
         """No frame follows the last one."""
         self._flow.reset()
         self._last, self._seen_s, self._size = Garments.empty(), -np.inf, None
 
-    def _stateful(self) -> list[Tracker | Look | Fuse | Settle]:
-        matching = [] if self.lookup is None else [self.fuse, self.settle]
+    def _stateful(self) -> list[Tracker | Look | Fuse | Settle | Hold]:
+        matching = [] if self.lookup is None else [self.fuse, self.settle, self.hold]
         return [self.tracker, *([] if self.look is None else [self.look]), *matching]
 
 

@@ -138,6 +138,7 @@ class SightingLog:
             self._step = now - self._start
             self._end_frame(now)
         self._start = now
+        garments = garments.seen
         if not len(garments):
             return
         self._together.add(garments, shot)

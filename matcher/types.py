@@ -102,6 +102,7 @@ _COLUMNS: dict[str, tuple[str, tuple[int | None, ...], Any]] = {
     "match_score": ("look up", (None,), np.float32),
     "searched": ("look up", (), np.int64),
     "tier": ("settle", (), np.int64),
+    "held": ("hold", (), np.bool_),
     "look": ("look (with masks on)", (None,), np.float32),
     "attributes": ("detect (by a bundle with attributes)", (None,), np.float32),
 }
@@ -124,6 +125,7 @@ class Garments:
         match_score: (N, K) float32 similarity of those products; -1 where there is none.
         searched: (N,) int64, vectors of the catalogue that it was compared with; 0 = not looked up in this frame.
         tier: (N,) int64, 0 none, 1 similar, 2 exact.
+        held: (N,) bool, not seen in this frame: it was exact a moment ago, and the box is where it should be now.
         look: (N, L) float32, colours, pattern and cut as `attributes.describe` counts them; zeros = not known yet.
         attributes: (N, A) float32 0..1, how likely each word of `words` is, by the detector of a bundle that has such.
 
@@ -191,6 +193,24 @@ class Garments:
         new._products, new.carried, new.in_shot = self._products, self.carried, self.in_shot
         new.words = self.words
         return new
+
+    def joined(self, others: Garments) -> Garments:
+        """These rows and behind them others; both need the same columns, unless one of them has no rows.
+
+        Raises:
+            ValueError: a column is missing in one of them, or of another shape.
+        """
+        if not len(self) or not len(others):
+            return self._like(others if len(others) else self[:])
+        if self._columns.keys() != others._columns.keys():
+            raise ValueError(f"these have other columns: {sorted(self._columns.keys() ^ others._columns.keys())}")
+        both = {name: np.concatenate([column, others._columns[name]]) for name, column in self._columns.items()}
+        return self._like(Garments(**both))
+
+    @property
+    def seen(self) -> Garments:
+        """The rows that are seen in this frame: all but those that are held."""
+        return self[~self.held] if self.has("held") and self.held.any() else self
 
     def has(self, name: str) -> bool:
         """Whether the stage that fills this column has run."""

@@ -21,7 +21,7 @@ from matcher.types import EXACT, Frame
 from tests.toy_bundle import make_bundle, paint
 from tests.toy_shop import write_shop
 
-STAGES = {"cut", "detect", "track", "mask", "classify", "look", "embed", "fuse", "look up", "settle"}
+STAGES = {"cut", "detect", "track", "mask", "classify", "look", "embed", "fuse", "look up", "settle", "hold"}
 
 
 def walk(count: int = 20, rate: int = 25) -> Iterator[Frame]:

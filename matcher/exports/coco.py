@@ -50,7 +50,7 @@ def _image(run: Finished, line: dict[str, Any]) -> dict[str, Any]:
 def _annotations(run: Finished) -> Iterator[dict[str, Any]]:
     for line in run.lines():
         for garment in line["garments"]:
-            if None in garment["box"] or garment["type"] not in TYPE_IDS:
+            if None in garment["box"] or garment["type"] not in TYPE_IDS or garment.get("held"):
                 continue
             x0, y0, x1, y1 = garment["box"]
             size = round(x1 - x0, 1), round(y1 - y0, 1)

@@ -43,7 +43,8 @@ def _detections(run: Finished) -> Iterator[dict[str, Any]]:
             x0, y0, x1, y1 = garment["box"]
             best = garment["products"][0] if garment["products"] else {"id": None, "score": None}
             yield {
-                **{name: line.get(name) for name in ("frame", "pts", "shot", "detected")},
+                **{name: line.get(name) for name in ("frame", "pts", "shot")},
+                "detected": line.get("detected") and not garment.get("held"),
                 "time_s": line["time"],
                 **{name: garment.get(name) for name in ("score", "type", "type_score", "track", "tier", "pattern")},
                 **{"x0": x0, "y0": y0, "x1": x1, "y1": y1},

@@ -105,6 +105,8 @@ class Recording:
         }
         if all("quality" in row for row in rows):
             columns["quality"] = [row["quality"] for row in rows]
+        if any("held" in row for row in rows):
+            columns["held"] = [bool(row.get("held")) for row in rows]
         if all("colours" in row for row in rows):
             columns["look"] = [_look(row) for row in rows]
         words = _words(rows)

@@ -23,9 +23,11 @@ class JsonlSink(Closing):
     the boxes were carried on from the frame before. `box` is [x0, y0, x1, y1] in source pixels, `time` seconds, scores
     0..1, `track` null before the tracker knows the garment, `quality` (0..1) how well the tracker sees it, `tier`
     exact, similar or none, `products` [{"id", "score"}] best first: the first one is what the tier speaks of, and with
-    tier none they are mere candidates. Columns whose stage has not run are null, empty or left out. With attributes on
-    there are also "colours" (names, the most of it first), their "shares" of the garment, "pattern", "sleeves" and
-    "length" where they can be told, and "keywords"; and "attributes", the likeliest first, where the bundle has some.
+    tier none they are mere candidates. A garment that was exact and is not found in this frame is "held": true for
+    a moment, with the box where it should be and the quality 0. Columns whose stage has not run are null, empty or
+    left out. With attributes on there are also "colours" (names, the most of it first), their "shares" of the
+    garment, "pattern", "sleeves" and "length" where they can be told, and "keywords"; and "attributes", the
+    likeliest first, where the bundle has some.
     """
 
     def __init__(self, path: str | Path, products: Products | None = None) -> None:
@@ -84,7 +86,8 @@ def garment_record(garment: Garments, products: Products | None = None) -> dict[
         "products": _matches(garment, products),
     }
     seen = {"quality": _number(garment.quality[0], 4)} if garment.has("quality") else {}
-    return {**record, **seen, **(look_record(garment) if is_described(garment) else {})}
+    held = {"held": True} if garment.has("held") and garment.held[0] else {}
+    return {**record, **seen, **held, **(look_record(garment) if is_described(garment) else {})}
 
 
 def look_record(garment: Garments) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -29,6 +30,21 @@ def test_the_table_and_the_exports_come_out_as_they_were(run: Path, copy: Path) 
     assert main(["report", str(copy), "--export", "all"]) == 0
     for name in names:
         assert (copy / name).read_bytes() == (run / name).read_bytes(), name
+
+
+def test_what_is_held_is_shown_but_was_not_seen(run: Path, copy: Path) -> None:
+    def told(folder: Path) -> tuple[float, int]:
+        with (folder / "sightings.csv").open(newline="", encoding="utf-8") as file:
+            times = {row["product_id"]: float(row["screen_time_s"]) for row in csv.DictReader(file)}
+        return times["p-tops"], len(json.loads((folder / "detections.coco.json").read_text())["annotations"])
+
+    lines = [json.loads(line) for line in (copy / "frames.jsonl").read_text().splitlines()]
+    for line in lines[10:16]:
+        next(row for row in line["garments"] if row["type"] == "tops")["held"] = True
+    (copy / "frames.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert main(["report", str(copy), "--export", "all"]) == 0
+    (before, boxes), (after, fewer) = told(run), told(copy)
+    assert before - after == pytest.approx(6 * 1001 / 30_000, abs=0.002) and boxes - fewer == 6
 
 
 def test_the_page_has_pictures_where_the_film_is_given(run: Path, copy: Path, film: Path) -> None:

@@ -144,8 +144,8 @@ class ReviewSink(Closing):
         self._tracks: dict[int, _Best] = {}
 
     def write(self, frame: Frame, garments: Garments) -> None:
-        """Look at the garments of a frame; those of carried frames are not seen anew."""
-        for one in garments if not garments.carried else ():
+        """Look at the garments of a frame; those that are held or of carried frames are not seen anew."""
+        for one in garments.seen if not garments.carried else ():
             self._look(frame, int(one.track_id[0]), one)
 
     def _look(self, frame: Frame, track: int, one: Garments) -> None:

@@ -243,6 +243,7 @@ class Board(Closing):
 
     def _look(self, frame: Frame, garments: Garments) -> None:
         """Keep pictures of what is worn."""
+        garments = garments.seen
         rows = {int(track): i for i, track in enumerate(garments.track_id)} if garments.has("track_id") else {}
         for card in self._deck.cards:
             if card.track in rows:
