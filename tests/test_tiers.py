@@ -50,6 +50,8 @@ def test_settings_win_and_no_calibration_falls_back(tmp_path: Path) -> None:
         ([4, 7, 9], [0.9, 0.8, 0.5], [0.1, -0.1, -0.2]),  # capped at 0.2
         ([4, 7, -1], [0.9, 0.85, -1], [0.05, -0.05, 0]),
         ([4, -1, -1], [0.9, -1, -1], [0, 0, 0]),  # nothing is known of rivals
+        ([4, 7, 9], [0.9, 0.8995, 0.8], [0.1, 0.0995, -0.1]),  # one picture in two sizes
+        ([4, 7], [0.9, 0.9], [0, 0]),
         ([-1, -1], [-1, -1], [0, 0]),
         ([], [], []),
     ],
@@ -65,6 +67,19 @@ def test_a_product_that_stands_out_is_surer_than_one_of_many() -> None:
     crowd = limits.evidence(rows, np.array([0.8, 0.79], np.float32))
     assert limits.tier(float(alone[0])) == EXACT and limits.tier(float(crowd[0])) == SIMILAR
     assert limits.tier(float(crowd[1])) == SIMILAR and limits.tier(0.5) == NONE
+
+
+def test_of_two_that_look_the_same_none_is_exact() -> None:
+    limits, rows = Thresholds(exact=0.85, similar=0.7, lead=0.5, least_lead=0.06), np.array([1, 2, 3])
+
+    def found(*scores: float, held: int = NONE) -> int:
+        evidence = limits.evidence(rows[: len(scores)], np.array(scores, np.float32))
+        return limits.tier(float(evidence[0]), held, 0.04)
+
+    assert found(0.95, 0.88) == EXACT and found(0.95, 0.9) == SIMILAR
+    assert found(0.95, 0.92, held=EXACT) == EXACT and found(0.95, 0.935, held=EXACT) == SIMILAR, "hysteresis"
+    assert found(0.72, 0.71) == found(0.8, 0.84) == SIMILAR, "similar as it was"
+    assert found(0.95) == found(0.95, 0.95) == found(0.95, 0.95, 0.8) == EXACT, "nothing that could be it instead"
 
 
 SIZES = {"searched": [10, 1000], "exact": [0.8, 0.9], "similar": [0.5, 0.8]}

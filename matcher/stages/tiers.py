@@ -21,6 +21,7 @@ from matcher.types import EXACT, NONE, SIMILAR
 FALLBACK = {"exact": 0.85, "similar": 0.7}
 TRACKS = "tracks"  # part of the card's calibration that is for fused descriptors
 MOST_LEAD = 0.2  # a larger lead says no more
+TWIN = 1e-3  # products whose similarities differ by less show one picture, as the sizes of one shirt do: no rivals
 MOST = 0.98  # a threshold for a large catalogue that was reckoned, not measured, is no higher
 
 
@@ -60,14 +61,17 @@ class Thresholds:
     """Least evidence of each tier.
 
     Evidence is a similarity plus `lead` times how far a product is ahead of the next one: a garment that is not in
-    the catalogue has several products about equally near, its own product stands out. Both are in units of cosine, so
-    thresholds and hysteresis keep their meaning; with a `lead` of 0 evidence is the similarity. `sizes` has the
-    thresholds of the tiers that depend on how much is searched.
+    the catalogue has several products about equally near, its own product stands out. A product that is less than
+    `least_lead` ahead is not exact, however near it is: of two that look the same nobody can say which one it is. Its
+    evidence is then less than `exact` by what its lead lacks. All are in units of cosine, so thresholds and hysteresis
+    keep their meaning; with a `lead` and `least_lead` of 0 evidence is the similarity. `sizes` has the thresholds of
+    the tiers that depend on how much is searched.
     """
 
     exact: float
     similar: float
     lead: float = 0.0
+    least_lead: float = 0.0
     sizes: tuple[tuple[str, BySize], ...] = ()
 
     @classmethod
@@ -98,7 +102,8 @@ class Thresholds:
         """The thresholds of a card's section `calibration`, or of its part for tracks."""
         known = {**FALLBACK, **section}
         sizes = tuple(_sizes(known.get("sizes", {})))
-        return cls(float(known["exact"]), float(known["similar"]), float(known.get("lead", 0.0)), sizes)
+        lead, least_lead = (float(known.get(name, 0.0)) for name in ("lead", "least_lead"))
+        return cls(float(known["exact"]), float(known["similar"]), lead, least_lead, sizes)
 
     def among(self, searched: int) -> Thresholds:
         """The thresholds where so many vectors of the catalogue were compared; 0 = not known."""
@@ -121,7 +126,14 @@ class Thresholds:
             rows: (K,) of the catalogue, best first; -1 = none.
             scores: (K,) their similarities.
         """
-        return scores if self.lead == 0 else scores + np.float32(self.lead) * leads(rows, scores)
+        if self.lead == 0 and self.least_lead == 0:
+            return scores
+        ahead = leads(rows, scores)
+        found = scores + np.float32(self.lead) * ahead
+        similar = np.nextafter(np.float32(self.similar), np.float32(2))  # rounded down it would be none
+        most = np.maximum(self.exact - (self.least_lead - ahead), similar)
+        close = rivalled(rows, scores) & (ahead < self.least_lead)
+        return np.where(close, np.minimum(found, most), found).astype(np.float32)
 
 
 def _sizes(section: Mapping[str, Any]) -> list[tuple[str, BySize]]:
@@ -145,9 +157,17 @@ def leads(rows: NDArray[np.int64], scores: NDArray[np.float32]) -> NDArray[np.fl
 
     Where there is no other product nothing is known about rivals, and the lead is 0.
     """
-    found = rows >= 0
-    if found.sum() < 2:
-        return np.zeros(len(rows), np.float32)
-    rival = np.full(len(rows), scores[0], np.float32)
-    rival[0] = scores[1]
-    return np.where(found, np.clip(scores - rival, -MOST_LEAD, MOST_LEAD), 0).astype(np.float32)
+    rival = _rivals(rows, scores)
+    ahead = np.clip(scores - rival, -MOST_LEAD, MOST_LEAD)
+    return np.where(np.isfinite(rival) & (rows >= 0), ahead, 0).astype(np.float32)
+
+
+def rivalled(rows: NDArray[np.int64], scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether (K,) there is another product to be ahead of."""
+    return np.isfinite(_rivals(rows, scores))
+
+
+def _rivals(rows: NDArray[np.int64], scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(K,) similarity of the best product that is not the same one, nor its twin; -inf where there is none."""
+    other = (np.abs(scores[:, None] - scores[None, :]) >= TWIN) & (rows >= 0)[None, :]
+    return np.where(other, scores[None, :], -np.inf).max(1, initial=-np.inf)

@@ -282,6 +282,11 @@ def test_the_more_is_searched_the_more_is_asked_of_an_answer() -> None:
         mine = chance[searched == number]
         assert (mine >= exact).mean() == pytest.approx(FALSE["exact"], abs=0.015)
         assert (mine >= similar).mean() == pytest.approx(FALSE["similar"], abs=0.03)
+    unclear = thresholds_by_size(searched, chance, rng.random(len(chance)) < 0.5)
+    assert unclear["sizes"]["similar"] == sizes["similar"]
+    assert (np.array(unclear["sizes"]["exact"]) < sizes["exact"]).all(), "fewer can be exact by mistake"
+    hardly = thresholds_by_size(searched, chance, np.zeros(len(chance), bool))["sizes"]
+    assert hardly["exact"] == hardly["similar"]
     limits = Thresholds.from_card(found)
     larger = np.array([rng.normal(0.5, 0.08, 100_000).max() for _ in range(400)])
     reached = (larger >= limits.among(100_000).exact).mean()

@@ -168,6 +168,7 @@ def test_calibration_of_tracks_holds_what_it_says(tmp_path: Path) -> None:
     tiers.put_into(bundle, chosen)
     limits = Thresholds.of(Bundle.open(bundle.folder), SettleConfig(), fused=True)
     assert limits == Thresholds.from_card(chosen) and limits.lead == chosen["lead"]
+    assert limits.least_lead == tiers.LEAST_LEAD
     assert limits.among(10**6).exact >= limits.exact >= limits.among(4).exact >= limits.among(4).similar
     absent = ask(found, np.stack([fused(track) for track in found.tracks]), absent=True)
     said = [limits.among(149).best(*pair) for pair in zip(absent.rows, absent.scores, strict=True)]

@@ -75,12 +75,15 @@ def calibrate(
     return thresholds_by_size(*absent_answers(scores, query_types, gallery_types))
 
 
-def thresholds_by_size(searched: NDArray[np.int64], evidence: NDArray[np.float32]) -> dict[str, Any]:
+def thresholds_by_size(
+    searched: NDArray[np.int64], evidence: NDArray[np.float32], clear: NDArray[np.bool_] | None = None
+) -> dict[str, Any]:
     """Thresholds for each number of vectors compared.
 
     Args:
         searched: (N,) vectors compared for each answer, at least 1.
         evidence: (N,) of the best of them, where the product that is asked for is absent.
+        clear: (N,) whether it is far enough ahead of the next one to be exact; all when None.
 
     Returns:
         {"exact", "similar": for the largest number, "sizes": {"searched": [..] rising, "exact": [..], "similar": [..]
@@ -93,9 +96,13 @@ def thresholds_by_size(searched: NDArray[np.int64], evidence: NDArray[np.float32
     groups = [group for group in groups if len(group) >= _LEAST_ANSWERS] or [np.arange(len(searched))]
     numbers = np.array([np.exp(np.log(searched[group]).mean()) for group in groups])
     weights = np.array([len(group) for group in groups], np.float64)
-    found = {tier: [threshold_for_false(evidence[group], share) for group in groups] for tier, share in FALSE.items()}
+    never = np.where(np.ones(len(searched), bool) if clear is None else clear, evidence, np.float32(-1))
+    asked = {"exact": never, "similar": evidence}
+    found = {tier: [threshold_for_false(asked[tier][one], share) for one in groups] for tier, share in FALSE.items()}
     # Rounded up: rounded down, a false answer might reach it again.
     rising = {tier: np.ceil(isotonic_regression(least, weights=weights).x * 1e4) / 1e4 for tier, least in found.items()}
+    # Where hardly a wrong answer is clear, low ones would be exact.
+    rising["exact"] = np.maximum(rising["exact"], rising["similar"])
     growth = {tier: round(_growth(numbers, least), 4) for tier, least in rising.items()}
     sizes = {"searched": numbers.round().astype(int).tolist(), **{tier: one.tolist() for tier, one in rising.items()}}
     return {**{tier: float(one[-1]) for tier, one in rising.items()}, "sizes": {**sizes, "growth": growth}}

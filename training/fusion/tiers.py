@@ -24,6 +24,7 @@ from training.embedder.calibration import shrunk, thresholds_by_size
 from training.fusion.answers import Answers, ask, fused
 from training.fusion.tracks import TrackSet
 
+LEAST_LEAD = 0.06  # for exact; the reasons are in docs/training.md
 MOST_LEAD_WEIGHT = 0.5  # a lead depends on how crowded the gallery is, which differs from shop to shop
 
 
@@ -41,7 +42,9 @@ def calibrate_tracks(found: TrackSet, verifier: Verifier | None = None) -> dict[
     lead = round(lead_weight(present, absent), 2)
     searched = np.concatenate([one.searched for one in asked])
     without = np.concatenate([evidence(one, lead) for one in asked])
-    chosen = {**thresholds_by_size(searched[searched > 0], without[searched > 0]), "lead": lead}
+    ahead, known = np.concatenate([one.lead for one in asked]), searched > 0
+    sizes = thresholds_by_size(searched[known], without[known], ahead[known] >= LEAST_LEAD)
+    chosen = {**sizes, "lead": lead, "least_lead": LEAST_LEAD}
     return {**chosen, "measured": _measured(present, absent, Thresholds.from_card(chosen))}
 
 
