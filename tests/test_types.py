@@ -83,6 +83,16 @@ def test_columns_are_copied_not_changed() -> None:
     assert other.has("tier") and not garments.has("tier")
 
 
+def test_rows_are_joined_in_order_where_their_columns_are_the_same() -> None:
+    both = some(2).of_shot(3).joined(some(1))
+    assert both.track_id.tolist() == [10, 11, 10] and both.xyxy[2].tolist() == [0, 1, 2, 3] and both.in_shot == 3
+    assert len(some(2).joined(some(3)[:0])) == 2
+    late = Garments.empty().of_shot(4).joined(some(1).with_columns(held=np.ones(1)))
+    assert late.in_shot == 4 and late.held.all() and not len(late.seen), "one without rows needs no columns"
+    with pytest.raises(ValueError, match="held"):
+        some().joined(some().with_columns(held=np.zeros(3)))
+
+
 def test_empty_has_what_detect_fills() -> None:
     empty = Garments.empty()
     assert len(empty) == 0 and empty.type_id.shape == (0,) and list(empty) == []
