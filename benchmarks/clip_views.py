@@ -128,7 +128,7 @@ class Watcher:
         try:
             with open_video(video) as source:
                 for frame, duration in self._frames(progress(source, "frames", source.frames_estimate)):
-                    self._look(frame, duration, self._whole(frame), hidden.last, seen)
+                    self._look(frame, duration, self._whole(frame).seen, hidden.last, seen)
         finally:
             self._whole.embedder = own
         return seen
