@@ -105,6 +105,9 @@ class SettleConfig:
 
     exact_threshold: float | None = None
     similar_threshold: float | None = None
+    least_lead: float | None = (
+        None  # how far ahead of the next product exact ones are; 0 where a shop lists things twice
+    )
     hysteresis: float = 0.04  # a shown product must be beaten by this much, or fall this far below its tier
     max_views: int = 8
     expire_s: float = 5.0
@@ -112,7 +115,7 @@ class SettleConfig:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        for name in ("exact_threshold", "similar_threshold"):
+        for name in ("exact_threshold", "similar_threshold", "least_lead"):
             value = getattr(self, name)
             _require(value is None or -1 <= value <= 1, f"{name} is a cosine, between -1 and 1, not {value}")
         _at_least(0, hysteresis=self.hysteresis, expire_s=self.expire_s, hold_s=self.hold_s)

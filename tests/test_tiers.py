@@ -42,6 +42,13 @@ def test_settings_win_and_no_calibration_falls_back(tmp_path: Path) -> None:
     bundle = calibrated(tmp_path / "b", {})
     assert Thresholds.of(bundle, SettleConfig(), fused=True) == Thresholds(FALLBACK["exact"], FALLBACK["similar"])
     assert Thresholds.of(bundle, SettleConfig(exact_threshold=0.5)) == Thresholds(0.5, 0.5)
+    assert Thresholds.of(bundle, SettleConfig(least_lead=0.1)).least_lead == 0.1
+
+
+def test_the_least_lead_is_of_the_card_or_of_the_settings(tmp_path: Path) -> None:
+    bundle = calibrated(tmp_path / "b", {"exact": 0.8, "similar": 0.6, "least_lead": 0.06})
+    assert Thresholds.of(bundle, SettleConfig()).least_lead == 0.06
+    assert Thresholds.of(bundle, SettleConfig(least_lead=0.0)).least_lead == 0
 
 
 @pytest.mark.parametrize(

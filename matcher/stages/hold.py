@@ -6,19 +6,15 @@ so does what it was taken for. Trackers call this coasting (Bewley et al., "Simp
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from matcher.boxes import area, clip, intersection
 from matcher.stages.same_garment import SLOT_OF_TYPE
-from matcher.stages.track import LEAST_SEEN
+from matcher.stages.track import LEAST_SEEN, Move
 from matcher.types import EXACT, Frame, Garments
 
 TAKEN = 0.5  # share of the smaller box that lies in a seen box of the same slot: that one has the place now
-
-Move = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 class Hold:

@@ -92,7 +92,7 @@ class Thresholds:
         except (AttributeError, KeyError, TypeError, ValueError):
             problem = f"the card of {bundle.folder} has a calibration of the embedder that cannot be understood"
             raise BundleError(f"{problem}; export the bundle again") from None
-        asked = {"exact": config.exact_threshold, "similar": config.similar_threshold}
+        asked = {"exact": config.exact_threshold, "similar": config.similar_threshold, "least_lead": config.least_lead}
         asked = {tier: float(least) for tier, least in asked.items() if least is not None}
         found = replace(found, **asked, sizes=tuple(one for one in found.sizes if one[0] not in asked))
         return replace(found, similar=min(found.similar, found.exact))
