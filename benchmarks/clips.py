@@ -22,7 +22,7 @@ from benchmarks.entrants import HISTOGRAM, Entrant
 from benchmarks.items import Item, ItemList
 from benchmarks.located import Kept
 from benchmarks.recall import Task, allowed_types, found_under, lost_by_doubt, rivals_of
-from benchmarks.try_on import DISTRACTORS, QUICK_DISTRACTORS, TOP_TYPES, distractor_list, judge, shown_gallery
+from benchmarks.try_on import DISTRACTORS, QUICK_DISTRACTORS, distractor_list, judge, shown_gallery
 from benchmarks.vectors import Vectors
 from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
@@ -30,6 +30,7 @@ from matcher.catalog.table import Origin
 from matcher.catalog.writer import CatalogWriter
 from matcher.config import LookupConfig, load_pipeline_config
 from matcher.pipeline import Pipeline
+from matcher.stages.lookup import asked_types
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import EXACT, NONE, Product
 from matcher.video.image import read_image
@@ -77,8 +78,8 @@ def clips(
 
     Returns:
         {"products", "gallery", "tracks": as from `_tracks`, "type_missed": share of the single frames in which the
-        product is not listed under the likeliest two types, "views": {name: figures of single frames}, "track_means":
-        {name: figures of each track's mean vector}}; figures as from `benchmarks.recall.figures`.
+        product is not listed under the types that are searched, "views": {name: figures of single frames},
+        "track_means": {name: figures of each track's mean vector}}; figures as from `benchmarks.recall.figures`.
 
     Raises:
         InputError: there is no data.
@@ -182,7 +183,8 @@ def _tracks(seen: Iterable[Seen]) -> dict[str, Any]:
 def type_missed(views: Sequence[ClipView], gallery: Gallery) -> float:
     """Share of the views in which the product is not listed under the types that are searched."""
     under = dict(zip(gallery.names, gallery.under, strict=True))
-    return _share(np.array([not under[v.product][np.argsort(-v.type_probs)[:TOP_TYPES]].any() for v in views], bool))
+    searched = [asked_types(view.type_probs[None], LookupConfig())[0] > 0 for view in views]
+    return _share(np.array([not under[v.product][types].any() for v, types in zip(views, searched, strict=True)], bool))
 
 
 def _figures(views: Sequence[ClipView], entrants: Sequence[Entrant], gallery: Gallery) -> dict[str, Any]:
@@ -190,8 +192,8 @@ def _figures(views: Sequence[ClipView], entrants: Sequence[Entrant], gallery: Ga
     own = np.array([rows[view.product] for view in views], np.int64)
     probs = np.array([view.type_probs for view in views], np.float32).reshape(-1, len(TYPES))
     rivals = rivals_of(own, gallery.vectors[HISTOGRAM], gallery.types)
-    allowed = allowed_types(probs, gallery.under, TOP_TYPES)
-    lost = lost_by_doubt(probs, gallery.under, TOP_TYPES, LookupConfig().type_doubt)
+    probs = asked_types(probs, LookupConfig())
+    allowed, lost = allowed_types(probs, gallery.under), lost_by_doubt(probs, gallery.under, LookupConfig().type_doubt)
     task = Task(own, allowed, np.ones(len(own), bool), rivals, {}, lost)
     queries = {one.name: np.array([view.vectors[one.name] for view in views]) for one in entrants}
     return judge(entrants, queries, gallery.vectors, task) if len(own) else {}

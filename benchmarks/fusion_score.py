@@ -31,7 +31,7 @@ class Answers:
 
 
 def ask(found: TrackSet, method: Method) -> Answers:
-    """Ask the gallery with every track, in its two likeliest types as the matcher does."""
+    """Ask the gallery with every track, in its likeliest types as the matcher does."""
     answers = [_ask(method(t, found.gallery), t, found.gallery.types) for t in found.tracks]
     rank, top, absent = zip(*answers, strict=True) if answers else ((), (), ())
     return Answers(np.array(rank, np.int64), np.array(top, np.float32), np.array(absent, np.float32))

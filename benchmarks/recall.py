@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.catalog.listing import also_listed, doubts, likeliest
+from matcher.catalog.listing import also_listed, doubts
 from matcher.stages.settle import Thresholds, settle_single
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import EXACT, Garments
@@ -47,16 +47,14 @@ def found_under(types: NDArray[np.int64], type_probs: NDArray[np.float32]) -> ND
     return result
 
 
-def allowed_types(type_probs: NDArray[np.float32], under: NDArray[np.bool_], top: int) -> NDArray[np.bool_]:
-    """(Q, G) whether a product is found under one of the `top` likeliest types of a query, none of probability 0."""
-    return (likeliest(type_probs, top).astype(np.float32) @ under.T.astype(np.float32)) > 0
+def allowed_types(type_probs: NDArray[np.float32], under: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(Q, G) whether a product is found under one of the types that are searched; probability 0 = not searched."""
+    return ((type_probs > 0).astype(np.float32) @ under.T.astype(np.float32)) > 0
 
 
-def lost_by_doubt(
-    type_probs: NDArray[np.float32], under: NDArray[np.bool_], top: int, doubt: float
-) -> NDArray[np.float32]:
+def lost_by_doubt(type_probs: NDArray[np.float32], under: NDArray[np.bool_], doubt: float) -> NDArray[np.float32]:
     """(Q, G) what a look-up takes from a product's cosine, as `Catalog.search` does; 0 where it is not searched."""
-    chosen, lost = likeliest(type_probs, top), doubt * doubts(type_probs)
+    chosen, lost = type_probs > 0, doubt * doubts(type_probs)
     least = np.full((len(type_probs), len(under)), np.inf, np.float32)
     for column in range(under.shape[1]):
         there = chosen[:, column, None] & under[None, :, column]

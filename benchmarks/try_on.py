@@ -2,7 +2,7 @@
 
 The products are the validation photos of single garments, the wearers the validation photos of the street. The product
 is put on by the family of warps that training never uses. Two ways: boxes and masks are given and everything is
-searched; and they are found by the bundle's detector, and the two likeliest types are searched.
+searched; and they are found by the bundle's detector, and the likeliest types are searched.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from benchmarks.vectors import Vectors
 from benchmarks.worn import FAULTS, worn_items
 from matcher.bundle import Bundle
 from matcher.config import LookupConfig
+from matcher.stages.lookup import asked_types
 from matcher.taxonomy import TYPES
 from matcher.video.image import read_image
 from training.evaluation.output import Progress, silent
@@ -33,7 +34,6 @@ from training.evaluation.output import Progress, silent
 DISTRACTORS = 3000
 QUICK_STEP = 4  # a quick run takes every fourth product and a sixth of the distractors
 QUICK_DISTRACTORS = 500
-TOP_TYPES = 2
 _LISTS = "1"  # raise it when the gallery's lists change
 
 
@@ -65,6 +65,7 @@ def try_on(
     workers: int,
     progress: Progress = silent,
     faults: float = FAULTS,
+    lookup: LookupConfig | None = None,
 ) -> dict[str, Any]:
     """Run the benchmark.
 
@@ -76,11 +77,13 @@ def try_on(
         workers: threads.
         progress: wraps what takes time.
         faults: of the camera that films the worn garments, 0..1.
+        lookup: which types are searched where garments are found; as the matcher does when None.
 
     Returns:
-        {"camera", "products", "gallery", "queries", "undetected", "type_missed", "given": {name: figures}, "found":
-        {name: figures}}; figures as from `benchmarks.recall.figures`. `undetected` and `type_missed` are shares of the
-        queries: the detector did not find the garment, or its product is not listed under the likeliest two types.
+        {"camera", "types_searched", "products", "gallery", "queries", "undetected", "type_missed",
+        "given": {name: figures}, "found": {name: figures}}; figures as from `benchmarks.recall.figures`. `undetected`
+        and `type_missed` are shares of the queries: the detector did not find the garment, or its product is not
+        listed under the types that are searched, of which there are `types_searched` on average.
 
     Raises:
         InputError: there is no data.
@@ -92,14 +95,15 @@ def try_on(
     seen, worn = kept.worn(shop.queries)
     rivals = rivals_of(shop.own, given[HISTOGRAM], shop.types)
     under = found_under(shop.types, places)
-    filtered = allowed_types(seen.type_probs, under, TOP_TYPES)
-    lost = lost_by_doubt(seen.type_probs, under, TOP_TYPES, LookupConfig().type_doubt)
+    probs = asked_types(seen.type_probs, lookup or LookupConfig())
+    filtered, lost = allowed_types(probs, under), lost_by_doubt(probs, under, (lookup or LookupConfig()).type_doubt)
     everything, all_found = np.ones_like(filtered), np.ones_like(seen.found)
     easy = Task(shop.own, everything, all_found, rivals, _groups(shop))
     real = replace(easy, allowed=filtered, found=seen.found, lost=lost)
     searched = filtered[np.arange(len(filtered)), shop.own]
     return {
         "camera": faults,
+        "types_searched": round(float((probs > 0).sum() / max(len(probs), 1)), 2),
         "products": len(shop.products),
         "gallery": len(shop.types),
         "queries": len(shop.queries),

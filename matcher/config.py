@@ -82,7 +82,8 @@ class LookupConfig:
     """Search in the catalogue."""
 
     k: int = 5
-    top_types: int = 2
+    top_types: int = 2  # so many types are always searched, the likeliest first
+    most_types: int = 4  # and so many at most, those that are not out of the question (`listing.worth_asking`)
     # What an answer loses of its cosine where it stands under a type that is e times less likely than the likeliest.
     # On worn garments among 3,334 products 0.01 to 0.03 are alike, and a point of recall@1 better than 0.
     type_doubt: float = 0.02
@@ -95,7 +96,7 @@ class LookupConfig:
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         _require(self.device in ("cpu", "cuda"), f'lookup device must be "cpu" or "cuda", not {self.device!r}')
-        _at_least(1, k=self.k, top_types=self.top_types)
+        _at_least(1, k=self.k, top_types=self.top_types, most_types=self.most_types)
         _at_least(0, refresh_s=self.refresh_s, type_doubt=self.type_doubt)
 
 

@@ -24,6 +24,7 @@ from benchmarks.places import Finder, Places
 from benchmarks.recall import Task, allowed_types, figures, found_under, hard_ranks, lost_by_doubt, ranks, rivals_of
 from matcher.bundle import Bundle
 from matcher.catalog.catalog import Catalog
+from matcher.catalog.listing import worth_asking
 from matcher.config import PipelineConfig, TrackConfig
 from matcher.pipeline import Pipeline
 from matcher.stages.models import Runtime
@@ -103,7 +104,7 @@ def test_only_the_likeliest_possible_types_are_searched() -> None:
     probs[1, TOPS] = 1
     types, looks = np.array([TOPS, PANTS, BAGS, OUTERWEAR]), np.zeros((4, len(TYPES)), np.float32)
     looks[:, TOPS] = 0.5  # a top for all that the models know: so is the coat, but no trousers and no bag
-    allowed = allowed_types(probs, found_under(types, looks), 2)
+    allowed = allowed_types(worth_asking(probs, 2, 2), found_under(types, looks))
     assert allowed.tolist() == [[False, True, True, False], [True, False, False, True]]
 
 
@@ -112,7 +113,7 @@ def test_a_product_loses_by_the_doubt_of_the_likeliest_type_it_is_found_under() 
     probs[0, [TOPS, OUTERWEAR, BAGS]] = 0.6, 0.3, 0.1
     types, looks = np.array([TOPS, OUTERWEAR, OUTERWEAR, BAGS]), np.zeros((4, len(TYPES)), np.float32)
     looks[2, TOPS] = 0.5
-    lost = lost_by_doubt(probs, found_under(types, looks), 2, 0.02)
+    lost = lost_by_doubt(worth_asking(probs, 2, 2), found_under(types, looks), 0.02)
     np.testing.assert_allclose(lost, [[0, 0.02 * np.log(2), 0, 0]], atol=1e-6)
     scores, asked = np.array([[0.50, 0.51, 0.4, 0.9]], np.float32), np.array([[True, True, True, False]])
     one = Task(np.array([0]), asked, np.ones(1, bool), np.full((1, 1), -1), {})

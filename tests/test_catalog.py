@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from matcher.catalog.catalog import Catalog
 from matcher.catalog.filters import Filters
+from matcher.config import LookupConfig
+from matcher.stages.lookup import nearest
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import Product
 from tests.catalogs import DIMENSION, EMBEDDER, Entry, normalised, random_entries, random_queries, write_catalog
@@ -227,3 +229,22 @@ def test_an_empty_catalogue_finds_nothing(tmp_path: Path) -> None:
     assert len(catalog) == 0 and bool(catalog)
     rows, _ = catalog.search(normalised(np.ones((2, DIMENSION))), one_hot("tops", "bags"))
     assert (rows == -1).all()
+
+
+def test_a_look_up_widens_the_filter_where_types_are_in_doubt(tmp_path: Path) -> None:
+    vector = normalised(np.ones((1, DIMENSION)))
+    entries = [(Product(name, type=name), vector) for name in ("bags", "belts", "dresses", "hats", "skirts")]
+    catalog = Catalog.load(write_catalog(tmp_path / "c", entries))
+    shares = {"belts": 0.5, "dresses": 0.2, "bags": 0.15, "hats": 0.1, "skirts": 0.05}
+    doubtful = sum(share * one_hot(name) for name, share in shares.items())
+    sure = 0.98 * one_hot("hats") + 0.015 * one_hot("skirts") + 0.005 * one_hot("bags")
+
+    def found(probs: NDArray[np.float32], config: LookupConfig) -> set[str]:
+        rows, _ = nearest(catalog, vector, probs, 5, config)
+        return {catalog.product(int(row)).id for row in rows[0] if row >= 0}
+
+    assert found(doubtful, LookupConfig()) == {"belts", "dresses", "bags", "hats"}
+    assert found(sure, LookupConfig()) == {"hats", "skirts"}, "the second is always searched, a third one only in doubt"
+    assert found(doubtful, LookupConfig(most_types=2)) == {"belts", "dresses"}
+    assert found(doubtful, LookupConfig(top_types=5)) == set(shares)
+    assert found(one_hot("hats"), LookupConfig()) == {"hats"}

@@ -48,7 +48,7 @@ class Shelf:
         return 4
 
     def search(
-        self, embeddings: np.ndarray, type_probs: np.ndarray, k: int = 5, type_doubt: float = 0.0
+        self, embeddings: np.ndarray, type_probs: np.ndarray, k: int, top_types: int, filters: None, type_doubt: float
     ) -> tuple[np.ndarray, np.ndarray]:
         rows, scores = np.array([[3, 1, -1], [2, 3, 0]]), np.array([[0.7, 0.6, -1.0], [0.9, 0.8, 0.6]], np.float32)
         return rows[: len(embeddings)], scores[: len(embeddings)]

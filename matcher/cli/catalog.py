@@ -166,6 +166,7 @@ def _found(
     from matcher.foreign import with_embedder
     from matcher.pipeline import Pipeline
     from matcher.stages.look import having, keywords_of
+    from matcher.stages.lookup import nearest
     from matcher.video.image import read_image
 
     image = read_image(picture)
@@ -173,8 +174,8 @@ def _found(
     catalog = Catalog.load(path, weights.embedder_hash)
     config = PipelineConfig()
     garments = having(Pipeline(config, catalog, weights).image(image), words)
-    generation, (types, doubt) = catalog.snapshot(), (config.lookup.top_types, config.lookup.type_doubt)
-    rows, scores = generation.search(garments.embedding, garments.type_probs, k, types, filters, doubt)
+    generation = catalog.snapshot()
+    rows, scores = nearest(generation, garments.embedding, garments.type_probs, k, config.lookup, filters)
     return [
         {
             "type": garment.type_names[0],

@@ -3,14 +3,51 @@
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matcher.catalog.catalog import Catalog
+from matcher.catalog.filters import Filters
+from matcher.catalog.listing import worth_asking
 from matcher.config import LookupConfig
 from matcher.stages.verify import Verifier
+from matcher.taxonomy import TYPES
 from matcher.types import Garments
+
+
+def asked_types(type_probs: NDArray[np.float32], config: LookupConfig) -> NDArray[np.float32]:
+    """The probabilities (N, T) of the types that a look-up by these settings searches; 0 for the others."""
+    return worth_asking(type_probs, config.top_types, config.most_types)
+
+
+class Searchable(Protocol):
+    """A catalogue or one generation of it."""
+
+    def search(
+        self,
+        embeddings: NDArray[np.float32],
+        type_probs: NDArray[np.float32],
+        k: int,
+        top_types: int,
+        filters: Filters | None,
+        type_doubt: float,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """As `matcher.catalog.catalog.Catalog.search`."""
+        ...
+
+
+def nearest(
+    catalog: Searchable,
+    embeddings: NDArray[np.float32],
+    type_probs: NDArray[np.float32],
+    k: int,
+    config: LookupConfig,
+    filters: Filters | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The products that look most like each garment, by the settings; arguments and results as of `Catalog.search`."""
+    return catalog.search(embeddings, asked_types(type_probs, config), k, len(TYPES), filters, config.type_doubt)
 
 
 class Lookup:
@@ -38,15 +75,15 @@ class Lookup:
         asked = np.flatnonzero(garments.embedding.any(1))
         if len(asked):
             product_row[asked], match_score[asked] = self._search(garments[asked])
-            searched[asked] = self._generation.searched(garments.type_probs[asked], self.config.top_types)
+            types = asked_types(garments.type_probs[asked], self.config)
+            searched[asked] = self._generation.searched(types, len(TYPES))
         found = garments.with_columns(product_row=product_row, match_score=match_score, searched=searched)
         return found.with_products(self._generation.product)
 
     def _search(self, garments: Garments) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         k, vectors = self.config.k, garments.embedding
         depth = k if self.verifier is None else max(k, self.verifier.depth)
-        types, doubt = self.config.top_types, self.config.type_doubt
-        rows, scores = self._generation.search(vectors, garments.type_probs, depth, types, type_doubt=doubt)
+        rows, scores = nearest(self._generation, vectors, garments.type_probs, depth, self.config)
         if self.verifier is None:
             return rows, scores
         near = np.array([self._nearest(vector, found) for vector, found in zip(vectors, rows, strict=True)], np.float32)

@@ -17,6 +17,7 @@ from matcher.config import LookupConfig
 from matcher.stages.classify import Classifier
 from matcher.stages.detect import Detector, Proposals
 from matcher.stages.embed import Embedder
+from matcher.stages.lookup import Searchable, nearest
 from matcher.stages.models import Runtime
 from matcher.taxonomy import TYPES
 from matcher.types import Garments, Product
@@ -30,16 +31,10 @@ HINTED_SCORE = 0.15  # at a box that was given, a hesitant type is better than n
 SAME_IOU = 0.5  # a found garment lends its type to a given box that it overlaps this well
 
 
-class Searchable(Protocol):
+class Shop(Searchable, Protocol):
     """What of a catalogue is used."""
 
     def __len__(self) -> int: ...
-
-    def search(
-        self, embeddings: NDArray[np.float32], type_probs: NDArray[np.float32], k: int = 5, *, type_doubt: float = 0.0
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """As `matcher.catalog.catalog.Catalog.search`."""
-        ...
 
     def product(self, row: int) -> Product:
         """The product of a row."""
@@ -106,9 +101,7 @@ def at_box(found: Garments, xyxy: NDArray[np.float32]) -> Garments:
     return Garments(xyxy[None], type_probs=probs[None])
 
 
-def evaluate_retrieval(
-    describe: Describer, catalog: Searchable, queries: list[Query], progress: Progress
-) -> dict[str, Any]:
+def evaluate_retrieval(describe: Describer, catalog: Shop, queries: list[Query], progress: Progress) -> dict[str, Any]:
     """Search every query and look where its own product stands.
 
     Args:
@@ -148,7 +141,7 @@ def asked_for(describe: Describer, image: NDArray[np.uint8], queries: Sequence[Q
     return [whole if query.xyxy is None else next(at_boxes) for query in queries]
 
 
-def ranked(catalog: Searchable, garments: Garments, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def ranked(catalog: Shop, garments: Garments, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """What is found for garments of which one is meant, nobody says which.
 
     Args:
@@ -159,8 +152,7 @@ def ranked(catalog: Searchable, garments: Garments, k: int) -> tuple[NDArray[np.
     Returns:
         Rows of products (K,) by the best score that any of the garments has with them, best first, and which (K,).
     """
-    most, doubt = min(len(catalog), k), LookupConfig().type_doubt
-    rows, scores = catalog.search(garments.embedding, garments.type_probs, k=most, type_doubt=doubt)
+    rows, scores = nearest(catalog, garments.embedding, garments.type_probs, min(len(catalog), k), LookupConfig())
     order = np.argsort(-scores.ravel(), kind="stable")
     order = order[rows.ravel()[order] >= 0]
     _, first = np.unique(rows.ravel()[order], return_index=True)
@@ -175,7 +167,7 @@ def _described(describe: Describer, queries: list[Query]) -> Iterator[tuple[Quer
         yield from zip(same, asked_for(describe, read_image(Path(path)), same), strict=True)
 
 
-def _rank(catalog: Searchable, garments: Garments, wanted: int) -> int | None:
+def _rank(catalog: Shop, garments: Garments, wanted: int) -> int | None:
     rows, _ = ranked(catalog, garments, DEPTH)
     places = np.flatnonzero(rows == wanted) if wanted >= 0 else ()
     return int(places[0]) if len(places) else None

@@ -13,14 +13,14 @@ from matcher.types import Product
 from matcher.video.image import read_image
 from training.evaluation.plots import sheet, tile, write
 from training.evaluation.queries import Query
-from training.evaluation.retrieval_eval import Describer, Searchable, asked_for, ranked
+from training.evaluation.retrieval_eval import Describer, Shop, asked_for, ranked
 
 _ROWS, _PLACES, _SIDE = 12, 8, 120
 
 Image = NDArray[np.uint8]
 
 
-def retrieval_sheet(describe: Describer, catalog: Searchable, queries: Sequence[Query]) -> Image:
+def retrieval_sheet(describe: Describer, catalog: Shop, queries: Sequence[Query]) -> Image:
     """Draw the first queries and their first answers, right ones framed green, wrong ones red.
 
     Args:
@@ -32,7 +32,7 @@ def retrieval_sheet(describe: Describer, catalog: Searchable, queries: Sequence[
     return sheet([_row(describe, catalog, query) for query in chosen], "the query, then what was found", _SIDE)
 
 
-def _row(describe: Describer, catalog: Searchable, query: Query) -> tuple[Image, list[tuple[Image, bool]]]:
+def _row(describe: Describer, catalog: Shop, query: Query) -> tuple[Image, list[tuple[Image, bool]]]:
     image = read_image(query.image)
     (found,) = asked_for(describe, image, [query])
     if not len(found):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from matcher.config import LookupConfig, SettleConfig
 from matcher.stages.fuse import Views
+from matcher.stages.lookup import asked_types
 from matcher.stages.tiers import leads
 from matcher.stages.verify import Verifier
 from training.fusion.tracks import Track, TrackSet
@@ -45,10 +46,9 @@ def fused(track: Track) -> NDArray[np.float32]:
     return views.descriptor()
 
 
-def searched(track: Track, types: NDArray[np.int64], top_types: int = LookupConfig().top_types) -> NDArray[np.bool_]:
+def searched(track: Track, types: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(G,) the rows of a gallery with these types that a track is looked for in: those of its likeliest types."""
-    likeliest = np.argsort(-track.type_probs, kind="stable")[:top_types]
-    return np.isin(types, likeliest[track.type_probs[likeliest] > 0])
+    return np.isin(types, np.flatnonzero(asked_types(track.type_probs[None], LookupConfig())[0]))
 
 
 def ask(

@@ -23,6 +23,7 @@ from matcher.people import people
 from matcher.pipeline import Pipeline
 from matcher.runtime.onnx_session import usable_cores
 from matcher.sinks.cutouts import Square, in_square, words_of
+from matcher.stages.lookup import nearest
 from matcher.taxonomy import TYPE_IDS, TYPES
 from matcher.types import Garments, Product
 from matcher.video.image import read_image
@@ -162,7 +163,7 @@ class Finder:
         if self.pipeline.catalog is None:
             return []
         generation, config = self.pipeline.catalog.snapshot(), self.pipeline.config.lookup
-        rows, scores = generation.search(vectors, probs, count, config.top_types, filters, config.type_doubt)
+        rows, scores = nearest(generation, vectors, probs, count, config, filters)
         pairs = zip(generation.products(rows[0]), scores[0], strict=True)
         return [(product, float(score)) for product, score in pairs if product is not None]
 
