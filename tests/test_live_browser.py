@@ -182,7 +182,7 @@ def test_cards_stay_inside_the_safe_area_and_apart(page: Page, layout: str, edge
         page.goto(f"{server.url}/overlay?layout={layout}&edge={edge}&safe=5&qr=1")
         expect(page.locator(HERE)).to_have_count(3)
         page.wait_for_timeout(600)
-        boxes = settled_boxes(page, 3)
+        boxes = settled_boxes(page, 3, still=layout != "follow")
         for box in boxes:
             assert box["x"] >= 64 - 2 and box["x"] + box["width"] <= 1216 + 2
             assert box["y"] >= 36 - 2 and box["y"] + box["height"] <= 684 + 2
@@ -192,13 +192,20 @@ def test_cards_stay_inside_the_safe_area_and_apart(page: Page, layout: str, edge
             assert all((box["x"] < 640) == (edge == "left") for box in boxes[:1])
 
 
-def settled_boxes(page: Page, count: int) -> list[dict[str, float]]:
-    """Where so many cards are, all at one moment: a busy machine may have taken them away, and they come again."""
+def settled_boxes(page: Page, count: int, still: bool) -> list[dict[str, float]]:
+    """Where so many cards are, all at one moment: a busy machine may have taken them away, and they come again.
+
+    `still`: and where they stay, once they have made room for each other.
+    """
     measure = "[...document.querySelectorAll('.card.here')].map((card) => card.getBoundingClientRect().toJSON())"
+    before = np.full((count, 2), np.nan)
     for _ in range(200):
         boxes = page.evaluate(measure)
-        if len(boxes) == count == page.locator(".card").count():
+        places = np.array([(box["x"], box["y"]) for box in boxes])
+        all_there = len(boxes) == count == page.locator(".card").count()
+        if all_there and (not still or np.allclose(before, places, atol=1)):
             return boxes
+        before = places if all_there else np.full((count, 2), np.nan)
         page.wait_for_timeout(300)
     pytest.fail(f"there were never {count} cards")
 
