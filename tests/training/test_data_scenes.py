@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from matcher.taxonomy import TYPE_IDS
 from training.data.backgrounds import drawn_background, plain_background, remove_person
 from training.data.clothing import segment
 from training.data.cutouts import Cutout, Scene, cut_out, paste
@@ -107,6 +108,20 @@ def test_what_is_mostly_hidden_is_no_truth(x: int, kept: int) -> None:
     paste(scene, block(200, 4), 10, 10, 1.0, False, 0.0, rng)
     paste(scene, block(100, 9), x + 2, 10, 1.0, False, 0.0, rng)  # leaves 10 % or 95 % of the first in sight
     assert len(finish(scene.image, scene.ids, scene.types, np.array(scene.full)).boxes) == kept
+
+
+def test_a_strap_too_thin_to_be_seen_does_not_stretch_the_box_of_a_bag() -> None:
+    ids = np.zeros((60, 80), np.uint8)
+    ids[30:50, 20:40] = 1  # the bag,
+    for row in range(30):
+        ids[row, 49 - row : 51 - row] = 1  # its strap,
+    ids[55, 10:70] = 2  # a belt, thin all over
+    image, types, full = np.zeros((60, 80, 3), np.uint8), [TYPE_IDS["bags"], TYPE_IDS["belts"]], np.array([460.0, 60.0])
+    ids[54:58, 10:40] = 2
+    np.testing.assert_array_equal(finish(image, ids, types, full).boxes, [[20, 0, 51, 50], [10, 54, 70, 58]])
+    bodies = finish(image, ids, types, full, bodies=True)
+    np.testing.assert_array_equal(bodies.boxes, [[20, 30, 40, 50], [10, 54, 70, 58]])
+    np.testing.assert_array_equal(bodies.ids, ids)
 
 
 def test_a_paste_beyond_the_frame_is_cut_by_it() -> None:

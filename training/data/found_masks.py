@@ -17,7 +17,8 @@ from matcher.config import DetectConfig
 from matcher.files import PartFile
 from matcher.stages.detect import Detector
 from matcher.stages.models import Runtime
-from training.data.garment_crops import DRAWN, SIZE, TRYON, WORN, Garment, GarmentStore
+from training.data.finish import body
+from training.data.garment_crops import DRAWN, SIZE, TRYON, WORN, Garment, GarmentStore, mask_box
 
 _SAME = 0.5  # overlap of a found box with the true one: less is another garment
 _LEAST = 0.25  # overlap of the masks: less is another garment's cloth
@@ -60,10 +61,13 @@ def _found(store: GarmentStore, detector: Detector) -> Iterator[NDArray[np.uint8
 
 def found_mask(garment: Garment, detector: Detector) -> NDArray[np.uint8]:
     """The detector's mask (SIZE, SIZE) of 0 and 255 of a garment; all 0 where it finds another one or nothing."""
-    box, truth = np.array([garment.row.box], np.float32), garment.mask > 127
+    truth = garment.mask > 127
+    boxes = [garment.row.box]
+    if truth.any():  # the box of a bag may go round its strap, or not
+        boxes.append(mask_box(body(truth.astype(np.uint8), garment.row.type_id)))
     proposals = detector.propose(garment.image)
     found = detector.select(proposals, _SURE)
-    near = iou(box, found.xyxy)[0] >= _SAME
+    near = iou(np.array(boxes, np.float32), found.xyxy).max(0) >= _SAME
     best, overlap = np.zeros((SIZE, SIZE), bool), _LEAST
     for one in detector.mask(proposals, found, near)[near]:
         mask = paste_mask(one.mask[0], one.xyxy[0], SIZE, SIZE)

@@ -34,7 +34,8 @@ def _dressed(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sampl
 
 
 def _drawn(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:
-    return compose_photo(_needed(sources.drawn, "drawn", "drawn_count", rng), canvas, rng)
+    # The renderer's masks have every strap, however far away; those of photos have what somebody saw.
+    return compose_photo(_needed(sources.drawn, "drawn", "drawn_count", rng), canvas, rng, bodies=True)
 
 
 def _pseudo(sources: Sources, canvas: tuple[int, int], rng: Generator) -> Sample:

@@ -57,8 +57,8 @@ def place(
     return image, cv2.warpAffine(picture.ids, matrix, size, flags=cv2.INTER_NEAREST)
 
 
-def compose_photo(picture: Annotated, canvas: tuple[int, int], rng: Generator) -> Sample:
-    """One photo on a canvas of (height, width) pixels."""
+def compose_photo(picture: Annotated, canvas: tuple[int, int], rng: Generator, bodies: bool = False) -> Sample:
+    """One photo on a canvas of (height, width) pixels; `bodies` as for `finish`."""
     scale, centre = _choose_view(picture, canvas, rng)
     tilt = rng.normal(0, 4) if rng.random() < 0.3 else 0.0
     matrix = view_matrix(picture.ids.shape, canvas, scale, centre, bool(rng.random() < 0.5), tilt)
@@ -67,4 +67,4 @@ def compose_photo(picture: Annotated, canvas: tuple[int, int], rng: Generator) -
     image, ids = place(picture, canvas, matrix, border)
     full = count_pixels(picture.ids)[1 : len(picture.types) + 1] * scale**2
     darken = rng.uniform(0.2, 0.9) if rng.random() < 0.12 else 0.0
-    return finish(degrade(image, rng, darken), ids, picture.types, full)
+    return finish(degrade(image, rng, darken), ids, picture.types, full, bodies=bodies)
