@@ -59,7 +59,12 @@ def load_weights(network: nn.Module, bundle: Bundle, part: str) -> None:
         BundleError: see `stored_weights`.
         ConfigError: the network has another shape.
     """
-    stored, known = stored_weights(bundle, part), network.state_dict()
+    stored = stored_weights(bundle, part)
+    for name, module in network.named_modules():
+        if hasattr(module, "add_nothing") and not any(key.startswith(f"{name}.") for key in stored):
+            module.add_nothing()  # newer than the bundle, which does without
+            stored |= {f"{name}.{key}": value.numpy() for key, value in module.state_dict().items()}
+    known = network.state_dict()
     other = [name for name, value in known.items() if name != _GEM and _shape(stored.get(name)) != value.shape]
     if other:
         raise ConfigError(f"the recipe's [model] is not that of {bundle.name}: {other[0]} differs")

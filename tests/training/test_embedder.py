@@ -11,7 +11,7 @@ import torch
 
 from matcher.outline import refined
 from matcher.stages.tiers import FALLBACK, Thresholds
-from training.data.garment_crops import FLAT, TRAIN, TRYON, VALIDATION, WORN, Garments, GarmentStore
+from training.data.garment_crops import FLAT, PACKSHOT, TRAIN, TRYON, VALIDATION, WORN, Garments, GarmentStore
 from training.embedder import train as training
 from training.embedder.baselines import describe_with, hsv_histogram
 from training.embedder.calibration import FALSE, absent_answers, calibrate, shrunk, thresholds_by_size
@@ -20,7 +20,7 @@ from training.embedder.colourway import dyed
 from training.embedder.config import EmbedderConfig
 from training.embedder.evaluate import Shown, compare, retrieve, show
 from training.embedder.model import Embedder, EmbedderModelConfig
-from training.embedder.pooling import GeM, masked_mean, masked_moments, resize_mask
+from training.embedder.pooling import GeM, masked_bands, masked_mean, masked_moments, resize_mask
 from training.embedder.sampler import PairSampler, PairSource
 from training.export_crops import export_embedder
 from training.loop import LoopConfig, TrainingError
@@ -59,6 +59,25 @@ def test_masked_statistics_match_numpy() -> None:
     assert np.allclose(moments[:, 3:], np.sqrt(inside.var(2) + 1e-4), atol=1e-5)
     gem = GeM(3.0)(x, mask).detach().numpy()
     assert np.allclose(gem, np.mean(np.log1p(np.exp(inside)) ** 3, 2) ** (1 / 3), atol=1e-4)
+
+
+def test_what_is_found_nowhere_has_a_finite_slope() -> None:
+    x = torch.full((1, 2, 4, 4), -80.0, requires_grad=True)
+    pooled = GeM(6.0)(x, torch.ones(1, 1, 4, 4))
+    pooled.sum().backward()
+    assert torch.isfinite(pooled).all() and torch.isfinite(x.grad).all()
+
+
+def test_bands_hold_equal_shares_of_a_mask_from_top_to_bottom() -> None:
+    generator = torch.Generator().manual_seed(2)
+    x, mask = torch.randn(1, 2, 6, 5, generator=generator), torch.zeros(1, 1, 6, 5)
+    mask[:, :, 1:3], mask[:, :, 4] = 1, 2  # rows of weights 5, 5 and 10: the first two are a band
+    top, bottom = masked_bands(x, mask + 1e-6, 2).reshape(2, 2)
+    torch.testing.assert_close(top, x[0, :, 1:3].mean((1, 2)), atol=1e-4, rtol=0)
+    torch.testing.assert_close(bottom, x[0, :, 4].mean(1), atol=1e-4, rtol=0)
+    quarters = masked_bands(x, mask + 1e-6, 4).reshape(4, 2)
+    torch.testing.assert_close(quarters[2:], quarters[2:3].expand(2, 2), atol=1e-4, rtol=0)  # one row, cut in two
+    torch.testing.assert_close(masked_bands(x, mask + 1e-6, 1), masked_mean(x, mask + 1e-6))
 
 
 def test_an_empty_mask_means_the_whole_crop() -> None:
@@ -118,6 +137,23 @@ def test_a_quarter_of_a_batch_is_the_first_garments_in_other_colours(garments: G
     assert [pair.dye > 0 for pair in batch] == [False] * 6 + [True] * 2
     assert [pair.shop for pair in batch[6:]] == [pair.shop for pair in batch[:2]]
     assert len({pair.number for pair in batch}) == 8
+
+
+def test_half_a_batch_is_all_rendered_or_all_photographed_where_asked(tmp_path: Path) -> None:
+    kinds = [kind for kind in (FLAT, PACKSHOT) for _ in range(8)]
+    rows = [toy_garment(i, kind, TRAIN) for i, kind in enumerate(kinds)]
+    one_type = [replace(one, row=replace(one.row, identity=f"{i}", type_id=3)) for i, one in enumerate(rows)]
+    garments = Garments([GarmentStore.write(tmp_path / "g", one_type)])
+    source = PairSource(garments)
+    assert source.rendered == {f"{i}" for i in range(8, 16)}
+
+    def sources(one_source: float) -> set[frozenset[str]]:
+        sampler = PairSampler(garments, source, 0.0, one_source)
+        batches = [sampler.draw(8, np.random.default_rng(seed))[:4] for seed in range(20)]
+        return {frozenset(garments.rows[pair.shop].kind for pair in batch) for batch in batches}
+
+    assert sources(1.0) == {frozenset({FLAT}), frozenset({PACKSHOT})}
+    assert frozenset({FLAT, PACKSHOT}) in sources(0.0)
 
 
 def test_garments_that_meet_are_of_nearly_one_colour(garments: Garments) -> None:

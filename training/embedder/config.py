@@ -26,6 +26,7 @@ class EmbedderConfig:
         memory: shop views of past batches that worn garments are told apart from; 0 for none.
         memory_after: steps before they count.
         colourways: share of a batch that is dyed, see `training.embedder.colourway`.
+        one_source: share of batches whose first half is all rendered or all photographed.
         own: share of pairs of a garment with itself where it was also tried on.
         garments: different garments in a batch; each is seen in two views.
         train_size: side of the training crops in pixels; may be less than the model's own size, to save time.
@@ -44,6 +45,7 @@ class EmbedderConfig:
     memory: int = 0
     memory_after: int = 300
     colourways: float = 0.25
+    one_source: float = 0.0
     own: float = 0.25
     garments: int = 96
     train_size: int = 128

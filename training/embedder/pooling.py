@@ -38,6 +38,28 @@ def masked_moments(x: Tensor, mask: Tensor) -> Tensor:
     return torch.cat([mean, torch.sqrt(spread + _TINY)], 1)
 
 
+def masked_bands(x: Tensor, mask: Tensor, count: int) -> Tensor:
+    """Means (N, count * C) of a map (N, C, h, w) in bands from top to bottom, each with as much of the mask's weight.
+
+    Bands of equal weight stay where they are on a garment when a box is a little too high or too low. A row that lies
+    on a border counts for both bands, as far as it lies in them.
+
+    Args:
+        x: the map.
+        mask: (N, 1, h, w) weights, none of them 0.
+        count: of bands.
+    """
+    rows = mask.sum((1, 3))
+    rows = rows / rows.sum(1, keepdim=True)
+    end = rows.cumsum(1).unsqueeze(1)  # (N, 1, h): share of the weight down to a row's lower edge
+    edges = torch.arange(count + 1, device=x.device, dtype=x.dtype).reshape(1, -1, 1) / count
+    inside = torch.minimum(end, edges[:, 1:]) - torch.maximum(end - rows.unsqueeze(1), edges[:, :-1])
+    share = inside.clamp(min=0) / rows.unsqueeze(1)  # (N, count, h) of each row
+    weights = (mask * share.unsqueeze(-1)).flatten(2)  # (N, count, h * w)
+    means = torch.bmm(weights, x.flatten(2).transpose(1, 2)) / weights.sum(2, keepdim=True).clamp(min=_TINY)
+    return means.flatten(1)
+
+
 class GeM(nn.Module):
     """Generalised mean pooling (Radenovic et al., 2018) under a mask, with a learnt exponent."""
 
@@ -48,7 +70,9 @@ class GeM(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Map (N, C, h, w) and weights (N, 1, h, w) -> (N, C)."""
-        positive = nn.functional.softplus(x)  # the trunk's last map has no activation of its own
+        # The trunk's last map has no activation of its own. Where nothing is found at all a power of it would be 0, and
+        # the slope of a root is not finite there.
+        positive = nn.functional.softplus(x) + _TINY
         power = self.power.clamp(1.0, 8.0)
         return masked_mean(positive**power, mask) ** (1 / power)
 

@@ -55,10 +55,13 @@ class PairSource:
         worn: dict[str, list[int]] = defaultdict(list)
         tried: dict[str, list[int]] = defaultdict(list)
         self.types: dict[str, int] = {}
+        self.rendered: set[str] = set()
         self._own = own
         for i in garments.find(split, (FLAT, WORN, PACKSHOT, DRAWN, TRYON)):
             row = garments.rows[i]
             self.types[row.identity] = row.type_id
+            if row.kind in (PACKSHOT, DRAWN):
+                self.rendered.add(row.identity)
             (shop if row.kind in _SHOP else tried if row.kind == TRYON else worn)[row.identity].append(i)
         # Nobody's shop photo: its first rows were left out.
         self.identities = sorted(name for name in self.types if shop[name] or worn[name])
@@ -83,18 +86,22 @@ class PairSource:
 class PairSampler:
     """Batches: a half of one type, a quarter of mixed types, a quarter in other colours of garments of the first half.
 
-    Every other batch takes its first half from one corner of the colour space.
+    Every other batch takes its first half from one corner of the colour space. A share of batches takes it from one
+    kind of picture, rendered or photographed: what a shop's photos have in common then tells none of them apart.
     """
 
-    def __init__(self, garments: Garments, source: PairSource, colourways: float = 0.25) -> None:
+    def __init__(
+        self, garments: Garments, source: PairSource, colourways: float = 0.25, one_source: float = 0.0
+    ) -> None:
         """Sample from a source of pairs.
 
         Args:
             garments: the rows that `source` counts.
             source: of pairs.
             colourways: share of a batch that is dyed, see `training.embedder.colourway`.
+            one_source: share of batches whose first half is all rendered or all photographed.
         """
-        self._source, self._colourways = source, colourways
+        self._source, self._colourways, self._one_source = source, colourways, one_source
         self._colour = {name: _mean_colour(garments[source.shop_row(name)]) for name in source.identities}
         self._by_type: dict[int, list[str]] = defaultdict(list)
         for name in source.identities:
@@ -105,12 +112,21 @@ class PairSampler:
         kinds = sorted(self._by_type)
         sizes = np.sqrt([len(self._by_type[kind]) for kind in kinds])
         names = self._by_type[kinds[rng.choice(len(kinds), p=sizes / sizes.sum())]]
+        if self._one_source and rng.random() < self._one_source:
+            names = self._of_one_source(names, rng)
         dyed = round(self._colourways * count)
         chosen = self._alike(names, count // 2, rng) if rng.random() < 0.5 else _some(names, count // 2, rng)
         taken = set(chosen)
         chosen += _some([n for n in self._source.identities if n not in taken], count - dyed - len(chosen), rng)
         pairs = [self._source.pair(name, rng) for name in chosen]
         return pairs + [self._dyed(name, rng) for name in chosen[:dyed]]
+
+    def _of_one_source(self, names: Sequence[str], rng: Generator) -> list[str]:
+        """The rendered or the photographed ones of some garments."""
+        rendered = [name for name in names if name in self._source.rendered]
+        photographed = [name for name in names if name not in self._source.rendered]
+        sizes = np.sqrt([len(rendered), len(photographed)])
+        return (rendered, photographed)[rng.choice(2, p=sizes / sizes.sum())]
 
     def _dyed(self, name: str, rng: Generator) -> Pair:
         pair, dye = self._source.pair(name, rng), int(rng.integers(1, 2**31))

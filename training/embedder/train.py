@@ -39,7 +39,8 @@ class PairBatches:
     def __init__(self, garments: Garments, config: EmbedderConfig) -> None:
         """Draw from the training rows of `garments`."""
         self._garments, self._config = garments, config
-        self._sampler = PairSampler(garments, PairSource(garments, own=config.own), config.colourways)
+        source = PairSource(garments, own=config.own)
+        self._sampler = PairSampler(garments, source, config.colourways, config.one_source)
 
     def __call__(self, step: int) -> Batch:
         """Crops (2B, S, S, 3) uint8, masks (2B, S, S) float32, numbers (B,) int64; the shop's views come first."""

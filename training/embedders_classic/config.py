@@ -78,10 +78,11 @@ class ClassicConfig:
 
 
 def as_pairs(config: ClassicConfig) -> EmbedderConfig:
-    """The settings by which our embedder's batches of pairs are made, without its colourways: older work had none."""
+    """The settings by which our embedder's batches of pairs are made, without what older work had not."""
     return EmbedderConfig(
         seed=config.seed,
         colourways=0.0,
+        one_source=0.0,
         own=config.own,
         garments=config.garments,
         train_size=config.size,
