@@ -113,6 +113,10 @@ class SettleConfig:
     max_views: int = 8
     expire_s: float = 5.0
     hold_s: float = 0.5  # how long an exact product stays shown when the detector loses its garment; 0 = not at all
+    # A product that was exact for so long in an earlier shot is exact again as soon as it is similar, for people keep
+    # their clothes on from shot to shot; 0 = every shot is judged alone. And for how long that is remembered.
+    known_s: float = 1.0
+    remember_s: float = 600.0
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -120,6 +124,7 @@ class SettleConfig:
             value = getattr(self, name)
             _require(value is None or -1 <= value <= 1, f"{name} is a cosine, between -1 and 1, not {value}")
         _at_least(0, hysteresis=self.hysteresis, expire_s=self.expire_s, hold_s=self.hold_s)
+        _at_least(0, known_s=self.known_s, remember_s=self.remember_s)
         _at_least(1, max_views=self.max_views)
 
 

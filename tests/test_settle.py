@@ -199,3 +199,70 @@ def test_what_was_searched_decides_how_much_is_asked() -> None:
     assert Settle(limits)(frame(0), many).tier.tolist() == [SIMILAR]
     assert settle_single(few, limits).tier.tolist() == [EXACT]
     assert settle_single(many, limits).tier.tolist() == [SIMILAR]
+
+
+def worn(row: int, score: float, track: int, shot: int) -> Garments:
+    """A look-up that finds this product, then others that are 0.1 and more behind."""
+    return looked_up((row, score), (90, score - 0.1), (91, score - 0.2), track=track).of_shot(shot)
+
+
+def tiers_of(settle: Settle, looks: list[tuple[float, Garments]]) -> list[tuple[int, int]]:
+    settled = [settle(frame(time), garments) for time, garments in looks]
+    return [(int(one.product_row[0, 0]), int(one.tier[0])) for one in settled]
+
+
+def first_shot(score: float, seconds: float = 1.2, row: int = 5) -> list[tuple[float, Garments]]:
+    return [(step / 10, worn(row, score, 1, 1)) for step in range(round(10 * seconds) + 1)]
+
+
+def test_what_was_exact_in_an_earlier_shot_is_exact_again_as_soon_as_it_is_similar() -> None:
+    settle = Settle(LIMITS)
+    later = [(2.0, worn(5, 0.7, 2, 2)), (2.1, worn(5, 0.5, 3, 2)), (2.2, worn(6, 0.7, 4, 2))]
+    assert tiers_of(settle, first_shot(0.85) + later)[-3:] == [(5, EXACT), (5, NONE), (6, SIMILAR)]
+
+
+def test_a_product_that_was_worn_before_wins_where_it_is_hardly_less_likely() -> None:
+    settle = Settle(LIMITS, SettleConfig(hysteresis=0.04))
+    close, far = looked_up((6, 0.72), (5, 0.70), track=2), looked_up((6, 0.76), (5, 0.70), track=3)
+    looks = [*first_shot(0.85), (2.0, close.of_shot(2)), (2.1, far.of_shot(2))]
+    looks = [(time, one if one.product_row.shape[1] == 3 else wider(one)) for time, one in looks]
+    assert tiers_of(settle, looks)[-2:] == [(5, EXACT), (6, SIMILAR)]
+
+
+def wider(garments: Garments) -> Garments:
+    rows, scores = garments.product_row, garments.match_score
+    return garments.with_columns(product_row=np.c_[rows, [[7]]], match_score=np.c_[scores, [[0.1]]])
+
+
+@pytest.mark.parametrize(
+    ("score", "seconds", "shot", "config", "why"),
+    [
+        (0.85, 1.2, 1, SettleConfig(), "it is the same shot"),
+        (0.85, 0.6, 2, SettleConfig(), "it was exact for a moment only"),
+        (0.75, 1.2, 2, SettleConfig(), "it was similar"),
+        (0.85, 1.2, 2, SettleConfig(known_s=0.0), "every shot is judged alone"),
+        (0.85, 1.2, 2, SettleConfig(remember_s=0.5), "it is forgotten"),
+    ],
+)
+def test_nothing_is_known_from_before(score: float, seconds: float, shot: int, config: SettleConfig, why: str) -> None:
+    settle = Settle(LIMITS, config)
+    assert tiers_of(settle, [*first_shot(score, seconds), (2.0, worn(5, 0.7, 2, shot))])[-1] == (5, SIMILAR), why
+
+
+@pytest.mark.parametrize("forget", ["reset", "finish", "forget_products"])
+def test_another_video_and_another_catalogue_know_nothing_of_it(forget: str) -> None:
+    settle = Settle(LIMITS)
+    tiers_of(settle, first_shot(0.85))
+    getattr(settle, forget)()
+    assert tiers_of(settle, [(2.0, worn(5, 0.7, 2, 2))]) == [(5, SIMILAR)]
+
+
+def test_time_that_runs_back_is_another_video() -> None:
+    settle = Settle(LIMITS)
+    assert tiers_of(settle, [*first_shot(0.85), (0.0, worn(5, 0.7, 2, 2))])[-1] == (5, SIMILAR)
+
+
+def test_a_product_is_known_over_shots_without_it() -> None:
+    settle = Settle(LIMITS)
+    between = [(2 + step / 10, worn(8, 0.7, 2, 2)) for step in range(5)]
+    assert tiers_of(settle, [*first_shot(0.85), *between, (3.0, worn(5, 0.7, 3, 3))])[-1] == (5, EXACT)

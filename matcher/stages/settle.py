@@ -9,7 +9,8 @@ from matcher.config import SettleConfig
 from matcher.stages.once import once_per_place
 from matcher.stages.per_track import PerTrack
 from matcher.stages.tiers import Thresholds
-from matcher.types import NONE, Frame, Garments
+from matcher.stages.worn_before import WornBefore
+from matcher.types import EXACT, NONE, SIMILAR, Frame, Garments
 
 
 class Decision:
@@ -22,15 +23,33 @@ class Decision:
         self.tier = NONE
 
     def update(
-        self, rows: NDArray[np.int64], scores: NDArray[np.float32], thresholds: Thresholds, hysteresis: float
+        self,
+        rows: NDArray[np.int64],
+        scores: NDArray[np.float32],
+        thresholds: Thresholds,
+        hysteresis: float,
+        known: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Take the result (K,) and (K,), best first, of a new look-up."""
+        """Take the result of a new look-up.
+
+        Args:
+            rows: (K,) of the catalogue, best first.
+            scores: (K,) their similarities.
+            thresholds: of the tiers.
+            hysteresis: see `SettleConfig`.
+            known: (K,) which of them were worn before: such a one is shown where it is hardly less likely than the
+                best, and is exact as soon as it is similar. None = no product was.
+        """
         evidence = thresholds.evidence(rows, scores)
         first = self._choose(rows, scores, evidence, thresholds, hysteresis)
+        if known is not None and (near := np.flatnonzero(known & (scores >= scores[0] - hysteresis))).size:
+            first = first if known[first] else int(near[0])
         held = self.tier if rows[first] == self.rows[0] else NONE
         order = [first, *(i for i in range(len(rows)) if i != first)]
         self.rows, self.scores = rows[order], scores[order]
         self.tier = thresholds.tier(float(evidence[first]), held, hysteresis)
+        if known is not None and known[first] and self.tier == SIMILAR:
+            self.tier = EXACT
 
     def _choose(
         self,
@@ -55,6 +74,7 @@ class Settle(PerTrack[Decision]):
         """Decide by these thresholds and settings."""
         self.thresholds = thresholds
         self.config = config or SettleConfig()
+        self._before = WornBefore(self.config.known_s, self.config.remember_s)
         self._width = 0
         super().__init__(lambda: Decision(self._width), self.config.expire_s)
 
@@ -65,6 +85,7 @@ class Settle(PerTrack[Decision]):
             frame: for its time.
             garments: needs track_id, embedding, product_row and match_score; rows with an embedding were looked up.
         """
+        self._before.begin(frame.time, garments.in_shot)
         rows, scores = garments.product_row.copy(), garments.match_score.copy()
         tier = np.zeros(len(garments), np.int64)
         asked, searched, self._width = garments.embedding.any(1), _searched(garments), rows.shape[1]
@@ -72,11 +93,19 @@ class Settle(PerTrack[Decision]):
             decision = self._of(int(number), frame.time)
             if asked[row] and rows.shape[1]:
                 limits = self.thresholds.among(searched[row])
-                decision.update(rows[row], scores[row], limits, self.config.hysteresis)
+                known = self._before.knows(rows[row])
+                decision.update(rows[row], scores[row], limits, self.config.hysteresis, known)
             rows[row], scores[row], tier[row] = decision.rows, decision.scores, decision.tier
         self._expire(frame.time)
         settled = garments.with_columns(product_row=rows, match_score=scores, tier=tier)
-        return settled.with_columns(tier=once_per_place(settled))
+        settled = settled.with_columns(tier=once_per_place(settled))
+        self._before.note(rows[settled.tier == EXACT, :1].ravel())
+        return settled
+
+    def reset(self) -> None:
+        """Forget all tracks, and what was worn before."""
+        super().reset()
+        self._before.reset()
 
     def forget_products(self) -> None:
         """Drop all decisions, as when a new generation of the catalogue has made their rows void."""
