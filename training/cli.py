@@ -41,6 +41,15 @@ def detector(config: ConfigFile, out: RunFolder = Path("runs/detector"), limit: 
     say(run(begin(DetectorConfig, config, out, limit), out))
 
 
+@train.command("box-head")
+def box_head(config: ConfigFile, out: RunFolder = Path("runs/box_head"), limit: Limit = 0) -> None:
+    """Train a detector's box head alone: what type a box holds, in minutes."""
+    from training.detector.box_head import train as run
+    from training.detector.box_head_config import BoxHeadConfig
+
+    say(run(begin(BoxHeadConfig, config, out, limit), out))
+
+
 @train.command()
 def types(config: ConfigFile, out: RunFolder = Path("runs/types"), limit: Limit = 0) -> None:
     """Train a type classifier and measure it."""
