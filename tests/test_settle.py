@@ -221,19 +221,6 @@ def test_what_was_exact_in_an_earlier_shot_is_exact_again_as_soon_as_it_is_simil
     assert tiers_of(settle, first_shot(0.85) + later)[-3:] == [(5, EXACT), (5, NONE), (6, SIMILAR)]
 
 
-def test_a_product_that_was_worn_before_wins_where_it_is_hardly_less_likely() -> None:
-    settle = Settle(LIMITS, SettleConfig(hysteresis=0.04))
-    close, far = looked_up((6, 0.72), (5, 0.70), track=2), looked_up((6, 0.76), (5, 0.70), track=3)
-    looks = [*first_shot(0.85), (2.0, close.of_shot(2)), (2.1, far.of_shot(2))]
-    looks = [(time, one if one.product_row.shape[1] == 3 else wider(one)) for time, one in looks]
-    assert tiers_of(settle, looks)[-2:] == [(5, EXACT), (6, SIMILAR)]
-
-
-def wider(garments: Garments) -> Garments:
-    rows, scores = garments.product_row, garments.match_score
-    return garments.with_columns(product_row=np.c_[rows, [[7]]], match_score=np.c_[scores, [[0.1]]])
-
-
 @pytest.mark.parametrize(
     ("score", "seconds", "shot", "config", "why"),
     [

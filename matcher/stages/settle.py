@@ -37,13 +37,10 @@ class Decision:
             scores: (K,) their similarities.
             thresholds: of the tiers.
             hysteresis: see `SettleConfig`.
-            known: (K,) which of them were worn before: such a one is shown where it is hardly less likely than the
-                best, and is exact as soon as it is similar. None = no product was.
+            known: (K,) which of them were worn before; such a one is exact as soon as it is similar. None = none was.
         """
         evidence = thresholds.evidence(rows, scores)
         first = self._choose(rows, scores, evidence, thresholds, hysteresis)
-        if known is not None and (near := np.flatnonzero(known & (scores >= scores[0] - hysteresis))).size:
-            first = first if known[first] else int(near[0])
         held = self.tier if rows[first] == self.rows[0] else NONE
         order = [first, *(i for i in range(len(rows)) if i != first)]
         self.rows, self.scores = rows[order], scores[order]

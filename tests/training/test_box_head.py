@@ -11,10 +11,9 @@ import pytest
 import torch
 from torchvision.ops import box_iou
 
+from matcher.errors import ConfigError
 from training.checkpoint import load_checkpoint, save_checkpoint
-from training.data.config import DataConfig
-from training.data.records import Annotated, Sample
-from training.data.store import Store
+from training.data.records import Sample
 from training.detector.box_head import Head, train, widened
 from training.detector.box_head_config import BoxHeadConfig
 from training.detector.config import DetectorConfig, ModelConfig
@@ -28,18 +27,9 @@ from training.mixing import mix
 from training.settings import load_settings, to_table
 from training.smoke import limited
 
+from .detector_toys import PANTS, TOP, picture, toy_data
+
 SMALL = ModelConfig(width=16, box_width=32, mask_width=16, mask_convolutions=1)
-TOP, PANTS = 10, 8
-
-
-def picture(seed: int) -> Annotated:
-    """A bright block (a top) over a dark one (pants) on noise, 96x64."""
-    rng = np.random.default_rng(seed)
-    image = rng.integers(90, 130, (96, 64, 3), np.uint8)
-    ids = np.zeros((96, 64), np.uint8)
-    ids[10:45, 15:50], image[10:45, 15:50] = 1, (30, 60, 240)
-    ids[45:90, 20:45], image[45:90, 20:45] = 2, (200, 40, 20)
-    return Annotated(image, ids, (TOP, PANTS))
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +48,8 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def config(tmp_path: Path, start: Path) -> BoxHeadConfig:
-    root, cache = tmp_path / "data", tmp_path / "cache"
-    (root / "ccp").mkdir(parents=True)
-    (root / "ccp" / "instances.json").write_text("{}")
-    for name in ("ccp_96", "backgrounds_96", "garments"):
-        Store.write(cache / name, [(f"{i}", picture(i)) for i in range(2)])
-    data = DataConfig(root=root, cache=cache, height=96, portrait=(96, 64), wide=(64, 96), mix={"photo": 1.0})
-    run = BoxHeadConfig(start=str(start), cache=tmp_path / "pooled", composed=12, processes=1, width=48, data=data)
+    run = BoxHeadConfig(start=str(start), cache=tmp_path / "pooled", composed=12, processes=1, width=48)
+    run = replace(run, data=toy_data(tmp_path))
     return replace(run, passes=12, batch=64, rate=3e-3, warmup=2, log_steps=5, threads=1)
 
 
@@ -151,6 +136,16 @@ def test_boxes_are_worked_out_once_for_the_same_pictures_and_weights(config: Box
         model.pyramid.lateral[0].weight.add_(1)
     assert config.pooled_key(model) != config.pooled_key(load_model(start))
     assert len(open_pooled(replace(config, composed=6), load_model(start), config.cache)) < len(first)
+
+
+def test_fewer_pictures_than_processes_and_fewer_boxes_than_a_batch_will_do(
+    config: BoxHeadConfig, tmp_path: Path
+) -> None:
+    few = replace(config, composed=1, processes=2, batch=4096, passes=1, log_steps=1)
+    assert load_model(train(few, tmp_path / "run")).config.box_width == 48
+    assert len((tmp_path / "run" / "log.jsonl").read_text().splitlines()) == 1
+    with pytest.raises(ConfigError, match="composed and processes must be 1 or more, not 0 and 1"):
+        train(replace(config, composed=0), tmp_path / "none")
 
 
 def test_the_recipe_that_ships_can_be_read_and_tried_out() -> None:

@@ -14,9 +14,6 @@ import torch
 
 from matcher.errors import ConfigError
 from training.checkpoint import load_checkpoint
-from training.data.config import DataConfig
-from training.data.records import Annotated
-from training.data.store import Store
 from training.detector.batches import Batches, to_truth
 from training.detector.config import DetectorConfig, ModelConfig, load_config
 from training.detector.export import LEVELS, export_detector, export_model
@@ -30,20 +27,12 @@ from training.loop import TrainingError
 from training.onnx_files import halve_weights
 from training.onnx_parity import detector_parity
 
+from .detector_toys import toy_data
+
 # pytest listens at level DEBUG, for which torch writes a trace of every export: minutes instead of seconds.
 logging.getLogger("torch.__trace").handlers.clear()
 
 SMALL = ModelConfig(width=16, box_width=32, mask_width=16, mask_convolutions=1, sampled_boxes=16)
-
-
-def picture(seed: int) -> Annotated:
-    """A bright block (a top) over a dark one (pants) on noise, 96x64."""
-    rng = np.random.default_rng(seed)
-    image = rng.integers(90, 130, (96, 64, 3), np.uint8)
-    ids = np.zeros((96, 64), np.uint8)
-    ids[10:45, 15:50], image[10:45, 15:50] = 1, (30, 60, 240)
-    ids[45:90, 20:45], image[45:90, 20:45] = 2, (200, 40, 20)
-    return Annotated(image, ids, (10, 8))
 
 
 @pytest.fixture(scope="module")
@@ -74,16 +63,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def config(tmp_path: Path, weights: Path) -> DetectorConfig:
-    root, cache = tmp_path / "data", tmp_path / "cache"
-    (root / "ccp").mkdir(parents=True)
-    (root / "ccp" / "instances.json").write_text("{}")
-    pictures = [(f"{i}", picture(i)) for i in range(2)]
-    for name in ("ccp_96", "backgrounds_96", "garments"):
-        Store.write(cache / name, pictures)
-    data = DataConfig(root=root, cache=cache, height=96, portrait=(96, 64), wide=(64, 96), mix={"photo": 1.0})
-    return DetectorConfig(
-        weights=weights, processes=1, batch=2, batch_wide=2, steps=4, warmup=2, save_minutes=100, model=SMALL, data=data
-    )
+    run = DetectorConfig(weights=weights, processes=1, batch=2, batch_wide=2, steps=4, warmup=2, save_minutes=100)
+    return replace(run, model=SMALL, data=toy_data(tmp_path))
 
 
 def random_model() -> MatchRCNN:

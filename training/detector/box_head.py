@@ -113,7 +113,7 @@ def _start(name: str) -> MatchRCNN:
 def _fit(head: Head, pooled: Pooled, config: BoxHeadConfig, out: Path) -> WeightAverage:
     average = WeightAverage(head, config.ema)
     optimiser = torch.optim.AdamW(head.parameters(), weight_decay=config.weight_decay)
-    per_pass = len(pooled) // config.batch
+    per_pass = max(len(pooled) // config.batch, 1)
     steps, rng = per_pass * config.passes, np.random.default_rng(config.seed)
     with Journal(out, steps) as journal:
         for step in range(steps):

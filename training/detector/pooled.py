@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.ops import box_iou
 
+from matcher.errors import ConfigError
 from training.data.mix import Mix
 from training.data.records import Sample
 from training.detector.box_head_config import BoxHeadConfig
@@ -90,15 +92,17 @@ def open_pooled(config: BoxHeadConfig, model: MatchRCNN, folder: Path) -> Pooled
         folder: for the files; those of another recipe or of other weights are made anew.
 
     Raises:
-        ConfigError: the data is not there.
+        ConfigError: the data is not there, or no picture is asked for.
     """
+    if config.composed < 1 or config.processes < 1:
+        raise ConfigError(f"composed and processes must be 1 or more, not {config.composed} and {config.processes}")
     key = config.pooled_key(model)
     if not _holds(folder, key):
         folder.mkdir(parents=True, exist_ok=True)
         open_sources(config.data)  # makes what is missing, once
-        arguments = config, model, folder
-        torch.multiprocessing.spawn(_work, arguments, nprocs=config.processes)
-        _join(folder, config.processes)
+        parts = min(config.processes, config.composed)
+        torch.multiprocessing.spawn(_work, (replace(config, processes=parts), model, folder), nprocs=parts)
+        _join(folder, parts)
         (folder / _INDEX).write_text(json.dumps({"key": key}), encoding="utf-8")
     labels = np.load(folder / "labels.npy")
     maps = np.memmap(folder / "maps.f16", np.float16, "r").reshape(len(labels), -1)
@@ -140,9 +144,10 @@ def _join(folder: Path, processes: int) -> None:
     truths = [np.load(folder / f"truth-{rank}.npz") for rank in range(processes)]
     with (folder / "maps.f16").open("wb") as file:
         for rank in range(processes):
-            part = folder / f"maps-{rank}.f16"
-            file.write(part.read_bytes())
-            part.unlink()
+            path = folder / f"maps-{rank}.f16"
+            with path.open("rb") as part:
+                shutil.copyfileobj(part, file, 2**24)
+            path.unlink()
     for name in ("labels", "offsets"):
         np.save(folder / f"{name}.npy", np.concatenate([truth[name] for truth in truths]))
     for rank in range(processes):
