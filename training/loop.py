@@ -76,6 +76,7 @@ class Loop:
     """
 
     partly = False  # whether a batch may leave parts of the model unused
+    file = "last.pt"  # what goes on from where it was
 
     def __init__(
         self,
@@ -110,7 +111,7 @@ class Loop:
         return torch.optim.AdamW(_groups(self.model, self.config))
 
     def resumed(self) -> Self:
-        """The loop itself, which goes on where `out/last.pt` stopped if that is there.
+        """The loop itself, which goes on where its file in `out` stopped if that is there.
 
         Raises:
             ConfigError: the checkpoint cannot be read.
@@ -122,7 +123,7 @@ class Loop:
 
     @property
     def _kept(self) -> Path:
-        return self.out / "last.pt"
+        return self.out / self.file
 
     def run(self, loss_of: LossOf, watch: Callable[[int], None] | None = None) -> Path:
         """Train to the end of the schedule.
@@ -193,7 +194,7 @@ class Loop:
         return value, figures
 
     def save(self) -> Path:
-        """Write `last.pt` (replaced whole) with weights, averaged weights, optimiser, step and recipe; leaders only."""
+        """Write the file (replaced whole) with weights, averaged weights, optimiser, step and recipe; leaders only."""
         if not self.team.leads:
             return self._kept
         state = {

@@ -28,7 +28,7 @@ class Decision:
         scores: NDArray[np.float32],
         thresholds: Thresholds,
         hysteresis: float,
-        known: NDArray[np.bool_] | None = None,
+        known: NDArray[np.bool_],
     ) -> None:
         """Take the result of a new look-up.
 
@@ -37,7 +37,7 @@ class Decision:
             scores: (K,) their similarities.
             thresholds: of the tiers.
             hysteresis: see `SettleConfig`.
-            known: (K,) which of them were worn before; such a one is exact as soon as it is similar. None = none was.
+            known: (K,) which of them were worn before; such a one is exact as soon as it is similar.
         """
         evidence = thresholds.evidence(rows, scores)
         first = self._choose(rows, scores, evidence, thresholds, hysteresis)
@@ -45,7 +45,7 @@ class Decision:
         order = [first, *(i for i in range(len(rows)) if i != first)]
         self.rows, self.scores = rows[order], scores[order]
         self.tier = thresholds.tier(float(evidence[first]), held, hysteresis)
-        if known is not None and known[first] and self.tier == SIMILAR:
+        if known[first] and self.tier == SIMILAR:
             self.tier = EXACT
 
     def _choose(

@@ -27,7 +27,7 @@ class WornBefore:
         """Forget all, as before another video."""
         self._known: dict[int, float] = {}  # row of the catalogue -> when it was exact last
         self._exact_s: dict[int, float] = {}  # the same in this shot -> for how long
-        self._shot, self._time = 0, -np.inf
+        self._shot, self._time, self._step_s = -1, -np.inf, 0.0
 
     def begin(self, time: float, shot: int) -> None:
         """Another frame comes: its time in seconds, and the number of its shot."""
@@ -37,8 +37,9 @@ class WornBefore:
             long_enough = [row for row, seconds in self._exact_s.items() if seconds >= self._least_s]
             self._known |= dict.fromkeys(long_enough, self._time)
             self._known = {row: last for row, last in self._known.items() if time - last <= self._remember_s}
-            self._exact_s, self._shot, self._time = {}, shot, time
-        self._step_s = min(time - self._time, _LONGEST_STEP_S) if np.isfinite(self._time) else 0.0
+            self._exact_s, self._shot, self._step_s = {}, shot, 0.0
+        else:
+            self._step_s = min(time - self._time, _LONGEST_STEP_S)
         self._time = time
 
     def note(self, rows: NDArray[np.int64]) -> None:

@@ -22,7 +22,7 @@ from training.detector.heads import BOX_CODER, BoxHead, BoxPredictor
 from training.detector.inference import DetectGraph, decode
 from training.detector.model import MatchRCNN
 from training.detector.pooled import boxes_of, open_pooled
-from training.loop import TrainingError
+from training.loop import LoopConfig, TrainingError
 from training.mixing import mix
 from training.settings import load_settings, to_table
 from training.smoke import limited
@@ -49,8 +49,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def config(tmp_path: Path, start: Path) -> BoxHeadConfig:
     run = BoxHeadConfig(start=str(start), cache=tmp_path / "pooled", composed=12, processes=1, width=48)
-    run = replace(run, data=toy_data(tmp_path))
-    return replace(run, passes=12, batch=64, rate=3e-3, warmup=2, log_steps=5, threads=1)
+    return replace(run, batch=64, data=toy_data(tmp_path), loop=LoopConfig(steps=84, rate=3e-3, warmup=2, log_steps=5))
 
 
 def head_of(width: int) -> Head:
@@ -118,7 +117,7 @@ def test_the_head_learns_and_nothing_else_moves(config: BoxHeadConfig, start: Pa
 
     assert right(after) > 0.9 > right(before)
     mixed = load_checkpoint(
-        mix(last, str(train(replace(config, passes=0), tmp_path / "start")), 0.5, tmp_path / "mean")
+        mix(last, str(train(replace(config, loop=LoopConfig(steps=0)), tmp_path / "start")), 0.5, tmp_path / "mean")
     )
     assert "roi_heads.box_head.first.weight" in mixed["average"]
 
@@ -127,7 +126,7 @@ def test_boxes_are_worked_out_once_for_the_same_pictures_and_weights(config: Box
     model = load_model(start)
     first = open_pooled(config, model, config.cache)
     made = (config.cache / "labels.npy").stat().st_mtime_ns
-    again = open_pooled(replace(config, passes=1, rate=1e-4), model, config.cache)
+    again = open_pooled(replace(config, loop=LoopConfig(steps=1)), model, config.cache)
     assert (config.cache / "labels.npy").stat().st_mtime_ns == made
     np.testing.assert_array_equal(first.maps, again.maps)
     with torch.no_grad():
@@ -141,11 +140,19 @@ def test_boxes_are_worked_out_once_for_the_same_pictures_and_weights(config: Box
 def test_fewer_pictures_than_processes_and_fewer_boxes_than_a_batch_will_do(
     config: BoxHeadConfig, tmp_path: Path
 ) -> None:
-    few = replace(config, composed=1, processes=2, batch=4096, passes=1, log_steps=1)
+    few = replace(config, composed=1, processes=2, batch=4096, loop=LoopConfig(steps=1, log_steps=1))
     assert load_model(train(few, tmp_path / "run")).config.box_width == 48
     assert len((tmp_path / "run" / "log.jsonl").read_text().splitlines()) == 1
     with pytest.raises(ConfigError, match="composed and processes must be 1 or more, not 0 and 1"):
         train(replace(config, composed=0), tmp_path / "none")
+
+
+def test_a_finished_run_is_not_trained_again(config: BoxHeadConfig, tmp_path: Path) -> None:
+    first = load_checkpoint(train(config, tmp_path / "run"))["average"]
+    lines = (tmp_path / "run" / "log.jsonl").read_text()
+    again = load_checkpoint(train(config, tmp_path / "run"))["average"]
+    assert (tmp_path / "run" / "log.jsonl").read_text() == lines
+    assert first.keys() == again.keys() and all(torch.equal(first[name], again[name]) for name in first)
 
 
 def test_the_recipe_that_ships_can_be_read_and_tried_out() -> None:

@@ -7,12 +7,14 @@ alone they see every box several times in the time that the whole network takes 
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.models.detection.roi_heads import fastrcnn_loss
 
@@ -24,11 +26,8 @@ from training.detector.export import load_model
 from training.detector.heads import BoxHead, BoxPredictor
 from training.detector.model import CLASSES, MatchRCNN
 from training.detector.pooled import Pooled, open_pooled
-from training.ema import WeightAverage
-from training.journal import Journal
-from training.loop import TrainingError
-from training.run_folder import note_start
-from training.settings import from_table, to_table
+from training.loop import Loop, LossOf, TrainingError
+from training.settings import to_table
 
 LAST = "last.pt"
 _WIDTH = "roi_heads.box_head.first.bias"  # as long as the head is wide
@@ -70,32 +69,37 @@ def widened(head: Head, width: int) -> Head:
     return new
 
 
+class HeadLoop(Loop):
+    """The loop of the head alone: `last.pt` is for the whole detector."""
+
+    file = "head.pt"
+
+
 def train(config: BoxHeadConfig, out: Path) -> Path:
-    """Train the box head of a detector.
+    """Train the box head of a detector; goes on where `out/head.pt` stopped, if it is there.
 
     Args:
-        config: the recipe.
-        out: folder for the checkpoint and the log.
+        config: the recipe; with 0 steps the head is widened only.
+        out: folder for the checkpoints and the log.
 
     Returns:
-        The checkpoint, of a whole detector: `asworn export` and `asworn train mix` take it.
+        The checkpoint of a whole detector: `asworn export` and `asworn train mix` take it.
 
     Raises:
         ConfigError: data or weights are missing.
         TrainingError: the loss stops being finite, or the head would be narrower than it is.
     """
     torch.manual_seed(config.seed)
-    out.mkdir(parents=True, exist_ok=True)
     start = _start(config.start)
     pooled = open_pooled(config, start, config.cache)
-    torch.set_num_threads(config.threads)
     heads = start.roi_heads
     head = widened(Head(heads.box_head, heads.box_predictor), config.width)
-    note_start(out, to_table(config), 0)
-    average = _fit(head, pooled, config, out)
-    head.load_state_dict(average.weights)
+    if config.loop.steps:
+        loop = HeadLoop(head, config.loop, out, to_table(config)).resumed()
+        loop.run(_loss_of(head, pooled, config))
+        head.load_state_dict(loop.average.weights)
     heads.box_head, heads.box_predictor = head.head, head.predictor
-    model = from_table(ModelConfig, {**to_table(start.config), "box_width": config.width}, "box head")
+    model = replace(start.config, box_width=config.width)
     state = {"config": to_table(DetectorConfig(start=config.start, model=model)), "recipe_of_head": to_table(config)}
     save_checkpoint(out / LAST, {**state, "average": {name: p.detach() for name, p in start.named_parameters()}})
     return out / LAST
@@ -110,46 +114,20 @@ def _start(name: str) -> MatchRCNN:
     return model.eval()
 
 
-def _fit(head: Head, pooled: Pooled, config: BoxHeadConfig, out: Path) -> WeightAverage:
-    average = WeightAverage(head, config.ema)
-    optimiser = torch.optim.AdamW(head.parameters(), weight_decay=config.weight_decay)
+def _loss_of(head: Head, pooled: Pooled, config: BoxHeadConfig) -> LossOf:
+    """The loss of a step; every box is seen once before any is seen again."""
     per_pass = max(len(pooled) // config.batch, 1)
-    steps, rng = per_pass * config.passes, np.random.default_rng(config.seed)
-    with Journal(out, steps) as journal:
-        for step in range(steps):
-            if step % per_pass == 0:
-                order = rng.permutation(len(pooled))
-            # In order of place: read from the disk, neighbours are read at once.
-            rows = np.sort(order[step % per_pass * config.batch :][: config.batch])
-            factor = _factor(step, steps, config)
-            losses = _losses(head, pooled, rows, config.smooth)
-            total = losses["types"] + losses["boxes"]
-            if not math.isfinite(float(total.detach())):
-                raise TrainingError(f"the loss is no longer finite at step {step}; use a lower rate")
-            optimiser.zero_grad(set_to_none=True)
-            total.backward()
-            nn.utils.clip_grad_norm_(head.parameters(), config.clip)
-            for group in optimiser.param_groups:
-                group["lr"] = config.rate * factor
-            optimiser.step()
-            average.update(head)
-            if (step + 1) % config.log_steps == 0:
-                figures: dict[str, Any] = {name: float(value.detach()) for name, value in losses.items()}
-                journal.note(step + 1, float(total.detach()), figures, factor, (step + 1) / steps)
-    return average
 
+    @lru_cache(1)
+    def order(number: int) -> NDArray[np.int64]:
+        return np.random.default_rng([config.seed, number]).permutation(len(pooled))
 
-def _factor(step: int, steps: int, config: BoxHeadConfig) -> float:
-    """Learning rate as a share of the peak: linear warm-up, then cosine down to `final`."""
-    warm = min(1.0, (step + 1) / max(1, config.warmup))
-    return warm * (config.final + (1 - config.final) * 0.5 * (1 + math.cos(math.pi * step / steps)))
+    def loss_of(step: int) -> tuple[Tensor, Mapping[str, float]]:
+        # In order of place: read from the disk, neighbours are read at once.
+        rows = np.sort(order(step // per_pass)[step % per_pass * config.batch :][: config.batch])
+        maps = torch.from_numpy(np.asarray(pooled.maps[rows])).float()
+        labels, offsets = torch.from_numpy(pooled.labels[rows]), torch.from_numpy(pooled.offsets[rows])
+        types, boxes = fastrcnn_loss(*head(maps), [labels], [offsets])
+        return types + boxes, {"types": float(types.detach()), "boxes": float(boxes.detach())}
 
-
-def _losses(head: Head, pooled: Pooled, rows: np.ndarray, smooth: float) -> dict[str, Tensor]:
-    maps = torch.from_numpy(np.asarray(pooled.maps[rows])).float()
-    labels, offsets = torch.from_numpy(pooled.labels[rows]), torch.from_numpy(pooled.offsets[rows])
-    logits, refinements = head(maps)
-    types, boxes = fastrcnn_loss(logits, refinements, [labels], [offsets])
-    if smooth:
-        types = nn.functional.cross_entropy(logits, labels, label_smoothing=smooth)
-    return {"types": types, "boxes": boxes}
+    return loss_of

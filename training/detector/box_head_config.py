@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from training.data.config import DataConfig
+from training.loop import LoopConfig
 from training.settings import to_table
 
 
@@ -25,12 +26,7 @@ class BoxHeadConfig:
         proposals: of a picture, more than at test: boxes that are nearly right teach too.
         most_background: boxes without a garment of a picture, at most.
         width: of the head; a wider one than the start's begins as it is, with units that add nothing yet.
-        passes: times that every box is seen.
         batch: boxes of a step.
-        rate: peak learning rate.
-        warmup, final: steps of linear warm-up; last rate as a share of the peak (cosine).
-        smooth: share of a label that goes to all classes (label smoothing).
-        threads: of the training itself.
     """
 
     start: str = "tiny"
@@ -41,18 +37,9 @@ class BoxHeadConfig:
     proposals: int = 100
     most_background: int = 32
     width: int = 512
-    passes: int = 4
     batch: int = 512
-    rate: float = 4e-4
-    weight_decay: float = 0.02
-    warmup: int = 50
-    final: float = 0.02
-    smooth: float = 0.0
-    clip: float = 5.0
-    ema: float = 0.998
-    threads: int = 2
-    log_steps: int = 50
     data: DataConfig = field(default_factory=DataConfig)
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=4000, rate=4e-4, warmup=50, ema=0.998))
 
     def pooled_key(self, model: nn.Module) -> str:
         """Says what the pooled boxes are made of: pictures, and the weights that look at them."""

@@ -69,10 +69,6 @@ class Embedder(nn.Module):
         self.bend = _hidden(sum(widths), config.hidden, learnt) if config.hidden else None
         self.bands = Bands(config.bands, self.trunk.channels[1:-1], learnt) if config.bands else None
 
-    def statistics(self, crops: Tensor, masks: Tensor) -> list[Tensor]:
-        """What is pooled of a garment as a whole: a list of (N, width) tensors, not yet standardised."""
-        return self._whole(*self._maps(crops, masks))
-
     def _maps(self, crops: Tensor, masks: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
         """The trunk's maps, the small picture's colours, and the mask's weights (N, 1, S, S)."""
         colours = self.normalise(crops)
@@ -81,6 +77,7 @@ class Embedder(nn.Module):
         return maps, nn.functional.avg_pool2d(colours, self.config.cell), weights
 
     def _whole(self, maps: list[Tensor], small: Tensor, weights: Tensor) -> list[Tensor]:
+        """What is pooled of a garment as a whole: a list of (N, width) tensors, not yet standardised."""
         parts = [masked_moments(m, resize_mask(weights, m)) for m in maps[:-1]]
         inner = resize_mask(weights, small)
         parts.append(self.gem(maps[-1], resize_mask(weights, maps[-1])))
