@@ -22,7 +22,7 @@ from matcher.web.app.reviews import Reviews
 from matcher.web.app.store import Store
 from tests.browser import chromium, drop, page_of, serious, until
 from tests.test_pipeline import walk
-from tests.web_shop import BEARER, SECRET, toy_pipeline, toy_server
+from tests.web_shop import BEARER, SECRET, job_in, toy_pipeline, toy_server
 
 COUNT = 30
 
@@ -52,16 +52,7 @@ def client(tmp_path_factory: pytest.TempPathFactory, video: Path) -> Iterator[ht
 def done(client: httpx.Client, video: Path) -> dict:
     answer = client.post("/api/jobs", params={"name": "../a/walk.mp4"}, content=video.read_bytes())
     assert answer.status_code == 201, answer.text
-    return wait(client, answer.json()["id"])
-
-
-def wait(client: httpx.Client, job: str, states: tuple[str, ...] = ("done", "failed", "cancelled")) -> dict:
-    for _ in range(4800):
-        found = client.get(f"/api/jobs/{job}").json()
-        if found["state"] in states:
-            return found
-        time.sleep(0.05)
-    pytest.fail(f"the job stays {found}")
+    return job_in(client, answer.json()["id"])
 
 
 def test_an_upload_becomes_a_timeline(client: httpx.Client, done: dict) -> None:
@@ -111,7 +102,7 @@ def frames_of(client: httpx.Client, job: dict) -> Path:
 def test_a_video_of_the_folder_is_chosen_and_none_outside(client: httpx.Client, video: Path) -> None:
     assert [one["name"] for one in client.get("/api/videos").json()] == ["walk.mp4"]
     job = client.post("/api/videos", json={"name": "walk.mp4"}).json()
-    assert wait(client, job["id"])["state"] == "done" and video.exists()
+    assert job_in(client, job["id"])["state"] == "done" and video.exists()
     for name in ("../walk.mp4", str(video), "/etc/passwd", "none.mp4"):
         assert client.post("/api/videos", json={"name": name}).status_code == 404
     assert client.delete(f"/api/jobs/{job['id']}").status_code == 204
@@ -155,12 +146,12 @@ def test_a_job_that_runs_is_cancelled_and_put_in_again(tmp_path: Path) -> None:
         client.headers.update(BEARER)
         first = client.post("/api/videos", json={"name": "long.mp4"}).json()["id"]
         second = client.post("/api/videos", json={"name": "long.mp4"}).json()["id"]
-        wait(client, first, ("running",))
+        job_in(client, first, ("running",))
         assert client.post(f"/api/jobs/{second}/cancel").json()["state"] == "cancelled"
         assert client.post(f"/api/jobs/{first}/cancel").json()["state"] == "cancelled"
         assert client.get(f"/api/jobs/{first}/timeline").status_code == 404
         assert client.post(f"/api/jobs/{first}/again").json()["state"] in ("queued", "running")
-        assert wait(client, first)["state"] == "done" and long.exists()
+        assert job_in(client, first)["state"] == "done" and long.exists()
         assert client.get(f"/api/jobs/{second}").json()["state"] == "cancelled"
 
 

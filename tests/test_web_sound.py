@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from matcher.video.soundtrack import Soundtrack
 from matcher.web.app.job_sinks import PlayedCopy
 from tests.browser import chromium, page_of, serious, until
 from tests.live.flash import RATE, flashes_and_beeps, write_flashes
-from tests.web_shop import BEARER, SECRET, toy_server
+from tests.web_shop import BEARER, SECRET, job_in, toy_server
 
 SECONDS = 4
 # What ffmpeg makes of the clip of flashes and beeps; the ending says the container.
@@ -123,9 +122,7 @@ def test_a_person_hears_it_and_can_switch_it_off(flashes: Path, tmp_path: Path) 
             name: client.post("/api/videos", json={"name": f"{name}.mp4"}).json()["id"] for name in ("flash", "mute")
         }
         for name, job in jobs.items():
-            while client.get(f"/api/jobs/{job}").json()["state"] != "done":
-                assert client.get(f"/api/jobs/{job}").json()["state"] in ("queued", "running")
-                time.sleep(0.1)
+            assert job_in(client, job)["state"] == "done"
             assert client.get(f"/api/jobs/{job}/timeline").json()["sound"] == (name == "flash")
         url = str(client.base_url)
         with chromium() as browser, page_of(browser, url) as page:

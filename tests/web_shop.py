@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import cv2
 import httpx
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from matcher.bundle import Bundle
@@ -86,3 +88,13 @@ def toy_server(
     with Serving(app) as server, httpx.Client(base_url=server.url, trust_env=False, timeout=60) as client:
         client.app = app
         yield client
+
+
+def job_in(client: httpx.Client, job: str, states: tuple[str, ...] = ("done", "failed", "cancelled")) -> dict:
+    """A job as the server tells it, once it is in one of these states."""
+    for _ in range(4800):
+        found = client.get(f"/api/jobs/{job}").json()
+        if found["state"] in states:
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"the job stays {found}")
