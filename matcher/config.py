@@ -117,6 +117,10 @@ class SettleConfig:
     # their clothes on from shot to shot; 0 = every shot is judged alone. And for how long that is remembered.
     known_s: float = 1.0
     remember_s: float = 600.0
+    # Shares of a video's tracks that are exact: up to the first the shop is taken to sell nothing of what is worn, from
+    # the second on all of it, and then less evidence makes a product exact; 0 = it never does.
+    sold_none: float = 0.22
+    sold_all: float = 0.38
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -126,6 +130,9 @@ class SettleConfig:
         _at_least(0, hysteresis=self.hysteresis, expire_s=self.expire_s, hold_s=self.hold_s)
         _at_least(0, known_s=self.known_s, remember_s=self.remember_s)
         _at_least(1, max_views=self.max_views)
+        _at_least(0, sold_none=self.sold_none, sold_all=self.sold_all)
+        in_order = not self.sold_all or self.sold_none < self.sold_all
+        _require(in_order, f"sold_none must be below sold_all, or sold_all 0, not {self.sold_none} and {self.sold_all}")
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,23 @@ from numpy.typing import NDArray
 from matcher.config import SettleConfig
 from matcher.stages.once import once_per_place
 from matcher.stages.per_track import PerTrack
+from matcher.stages.sold_here import SoldHere
 from matcher.stages.tiers import Thresholds
 from matcher.stages.worn_before import WornBefore
 from matcher.types import EXACT, NONE, SIMILAR, Frame, Garments
 
 
 class Decision:
-    """What a track is taken for, and the other candidates."""
+    """What a track is taken for, and the other candidates.
+
+    `own` is the tier whatever the shop sells, `tier` the one that is shown.
+    """
 
     def __init__(self, width: int) -> None:
         """Undecided; `width` is the number of candidates kept."""
         self.rows = np.full(width, -1, np.int64)
         self.scores = np.full(width, -1, np.float32)
-        self.tier = NONE
+        self.tier = self.own = NONE
 
     def update(
         self,
@@ -29,6 +33,7 @@ class Decision:
         thresholds: Thresholds,
         hysteresis: float,
         known: NDArray[np.bool_],
+        ease: float,
     ) -> None:
         """Take the result of a new look-up.
 
@@ -38,15 +43,19 @@ class Decision:
             thresholds: of the tiers.
             hysteresis: see `SettleConfig`.
             known: (K,) which of them were worn before; such a one is exact as soon as it is similar.
+            ease: how much of what is worn the shop sells, 0..1; see `Thresholds.eased`.
         """
         evidence = thresholds.evidence(rows, scores)
         first = self._choose(rows, scores, evidence, thresholds, hysteresis)
-        held = self.tier if rows[first] == self.rows[0] else NONE
+        held = self.own if rows[first] == self.rows[0] else NONE
         order = [first, *(i for i in range(len(rows)) if i != first)]
+        self.own = self.tier = thresholds.tier(float(evidence[first]), held, hysteresis)
+        if known[first] and self.own == SIMILAR:
+            self.own = self.tier = EXACT
+        if ease and self.own == SIMILAR:  # never held: what was so once would stay although others come near
+            eased = thresholds.eased(ease)
+            self.tier = eased.tier(float(eased.evidence(rows, scores)[first]), SIMILAR, hysteresis)
         self.rows, self.scores = rows[order], scores[order]
-        self.tier = thresholds.tier(float(evidence[first]), held, hysteresis)
-        if known[first] and self.tier == SIMILAR:
-            self.tier = EXACT
 
     def _choose(
         self,
@@ -72,6 +81,7 @@ class Settle(PerTrack[Decision]):
         self.thresholds = thresholds
         self.config = config or SettleConfig()
         self._before = WornBefore(self.config.known_s, self.config.remember_s)
+        self._sold = SoldHere(self.config.sold_none, self.config.sold_all, self.config.remember_s)
         self._width = 0
         super().__init__(lambda: Decision(self._width), self.config.expire_s)
 
@@ -83,26 +93,31 @@ class Settle(PerTrack[Decision]):
             garments: needs track_id, embedding, product_row and match_score; rows with an embedding were looked up.
         """
         self._before.begin(frame.time, garments.in_shot)
+        self._sold.begin(frame.time)
         rows, scores = garments.product_row.copy(), garments.match_score.copy()
-        tier = np.zeros(len(garments), np.int64)
+        tier, own = np.zeros((2, len(garments)), np.int64)
         asked, searched, self._width = garments.embedding.any(1), _searched(garments), rows.shape[1]
+        ease = self._sold.ease
         for row, number in enumerate(garments.track_id):
             decision = self._of(int(number), frame.time)
             if asked[row] and rows.shape[1]:
                 limits = self.thresholds.among(searched[row])
                 known = self._before.knows(rows[row])
-                decision.update(rows[row], scores[row], limits, self.config.hysteresis, known)
-            rows[row], scores[row], tier[row] = decision.rows, decision.scores, decision.tier
+                decision.update(rows[row], scores[row], limits, self.config.hysteresis, known, ease)
+            rows[row], scores[row], tier[row], own[row] = decision.rows, decision.scores, decision.tier, decision.own
         self._expire(frame.time)
         settled = garments.with_columns(product_row=rows, match_score=scores, tier=tier)
         settled = settled.with_columns(tier=once_per_place(settled))
-        self._before.note(rows[settled.tier == EXACT, :1].ravel())
+        sure = own == EXACT
+        self._before.note(rows[(settled.tier == EXACT) & sure, :1].ravel())
+        self._sold.note(garments.track_id, sure)
         return settled
 
     def reset(self) -> None:
-        """Forget all tracks, and what was worn before."""
+        """Forget all tracks, what was worn before, and how much of it is sold."""
         super().reset()
         self._before.reset()
+        self._sold.reset()
 
     def forget_products(self) -> None:
         """Drop all decisions, as when a new generation of the catalogue has made their rows void."""

@@ -22,6 +22,7 @@ FALLBACK = {"exact": 0.85, "similar": 0.7}
 TRACKS = "tracks"  # part of the card's calibration that is for fused descriptors
 MOST_LEAD = 0.2  # a larger lead says no more
 TWIN = 1e-3  # products whose similarities differ by less show one picture, as the sizes of one shirt do: no rivals
+EASED, EASED_LEAD = 0.6, 0.02  # where the shop sells all that is worn; the reasons are in docs/training.md
 MOST = 0.98  # a threshold for a large catalogue that was reckoned, not measured, is no higher
 
 
@@ -108,6 +109,15 @@ class Thresholds:
     def among(self, searched: int) -> Thresholds:
         """The thresholds where so many vectors of the catalogue were compared; 0 = not known."""
         return _among(self, searched) if self.sizes and searched > 0 else self
+
+    def eased(self, ease: float) -> Thresholds:
+        """The thresholds where a shop sells so much of what is worn (0..1): with 0 these.
+
+        With 1 "exact" lies `EASED` of the way down to "similar", and a product is far enough ahead of the next one with
+        `EASED_LEAD`, where more is asked of it else.
+        """
+        exact = self.exact - ease * EASED * (self.exact - self.similar)
+        return replace(self, exact=exact, least_lead=self.least_lead - ease * max(self.least_lead - EASED_LEAD, 0))
 
     def tier(self, evidence: float, held: int = NONE, hysteresis: float = 0.0) -> int:
         """Tier of some evidence; a tier that is `held` is left only by falling `hysteresis` below it."""
