@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.stages.passing import Passing
+
 LEAST_S = 0.5  # so long a track is seen before it counts
 _EXACT_BEFORE, _TRACKS_BEFORE = 1.0, 8.0  # what the share begins with, before anything is seen
-_LONGEST_STEP_S = 1.0  # between two calls, that counts as time on screen
 _PRUNE_S = 5.0
 
 
@@ -27,7 +28,7 @@ class _Seen:
     last: float = 0.0
 
 
-class SoldHere:
+class SoldHere(Passing):
     """Counts a video's tracks, and those that are exact whatever the shop sells: others would feed the count."""
 
     def __init__(self, none: float, all_: float, remember_s: float) -> None:
@@ -43,9 +44,10 @@ class SoldHere:
 
     def reset(self) -> None:
         """Forget all, as before another video."""
+        super().reset()
         self._tracks: dict[int, _Seen] = {}
         self._counted = self._exact = 0
-        self._time, self._step_s, self._pruned = -np.inf, 0.0, -np.inf
+        self._pruned = -np.inf
 
     @property
     def ease(self) -> float:
@@ -57,10 +59,7 @@ class SoldHere:
 
     def begin(self, time: float) -> None:
         """Another frame comes, at a time in seconds."""
-        if time < self._time:  # time that runs back is another video
-            self.reset()
-        self._step_s = min(time - self._time, _LONGEST_STEP_S) if self._tracks else 0.0
-        self._time = time
+        self._to(time)
         if time - self._pruned > _PRUNE_S:
             self._pruned = time
             self._tracks = {n: one for n, one in self._tracks.items() if time - one.last <= self._remember_s}
@@ -72,7 +71,7 @@ class SoldHere:
         if not self._all:
             return
         for number, is_exact in zip(tracks.tolist(), exact.tolist(), strict=True):
-            one = self._tracks.setdefault(number, _Seen(-self._step_s))
+            one = self._tracks.setdefault(number, _Seen(-self._step_s))  # its first frame is its beginning
             before = one.seconds >= LEAST_S, one.exact
             one.seconds, one.exact, one.last = one.seconds + self._step_s, one.exact or is_exact, self._time
             if one.seconds >= LEAST_S:

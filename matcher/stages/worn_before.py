@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_LONGEST_STEP_S = 1.0  # between two calls, that counts as time on screen
+from matcher.stages.passing import Passing
 
 
-class WornBefore:
+class WornBefore(Passing):
     """The products that were exact for a while in an earlier shot of the video."""
 
     def __init__(self, least_s: float, remember_s: float) -> None:
@@ -25,22 +25,19 @@ class WornBefore:
 
     def reset(self) -> None:
         """Forget all, as before another video."""
+        super().reset()
         self._known: dict[int, float] = {}  # row of the catalogue -> when it was exact last
         self._exact_s: dict[int, float] = {}  # the same in this shot -> for how long
-        self._shot, self._time, self._step_s = -1, -np.inf, 0.0
+        self._shot = -1
 
     def begin(self, time: float, shot: int) -> None:
         """Another frame comes: its time in seconds, and the number of its shot."""
-        if time < self._time:  # time that runs back is another video
-            self.reset()
+        before = self._to(time)
         if shot != self._shot:
             long_enough = [row for row, seconds in self._exact_s.items() if seconds >= self._least_s]
-            self._known |= dict.fromkeys(long_enough, self._time)
+            self._known |= dict.fromkeys(long_enough, before)
             self._known = {row: last for row, last in self._known.items() if time - last <= self._remember_s}
             self._exact_s, self._shot, self._step_s = {}, shot, 0.0
-        else:
-            self._step_s = min(time - self._time, _LONGEST_STEP_S)
-        self._time = time
 
     def note(self, rows: NDArray[np.int64]) -> None:
         """Rows of the catalogue that are exact in this frame."""
