@@ -119,8 +119,8 @@ class SettleConfig:
     remember_s: float = 600.0
     # Shares of a video's tracks that are exact: up to the first the shop is taken to sell nothing of what is worn, from
     # the second on all of it, and then less evidence makes a product exact; 0 = it never does.
-    sold_none: float = 0.22
-    sold_all: float = 0.38
+    sold_none: float = 0.15
+    sold_all: float = 0.25
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from matcher.stages.passing import Passing
 
 LEAST_S = 0.5  # so long a track is seen before it counts
-_EXACT_BEFORE, _TRACKS_BEFORE = 1.0, 8.0  # what the share begins with, before anything is seen
+_EXACT_BEFORE, _TRACKS_BEFORE = 1.0, 12.0  # what the share begins with, before anything is seen
 _PRUNE_S = 5.0
 
 

@@ -22,7 +22,7 @@ FALLBACK = {"exact": 0.85, "similar": 0.7}
 TRACKS = "tracks"  # part of the card's calibration that is for fused descriptors
 MOST_LEAD = 0.2  # a larger lead says no more
 TWIN = 1e-3  # products whose similarities differ by less show one picture, as the sizes of one shirt do: no rivals
-EASED, EASED_LEAD = 0.6, 0.02  # where the shop sells all that is worn; the reasons are in docs/training.md
+EASED, EASED_LEAD = 0.7, 0.02  # where the shop sells all that is worn; the reasons are in docs/training.md
 MOST = 0.98  # a threshold for a large catalogue that was reckoned, not measured, is no higher
 
 

@@ -25,7 +25,7 @@ from training.fusion.answers import Answers, ask, fused
 from training.fusion.tracks import TrackSet
 
 LEAST_LEAD = 0.06  # for exact; the reasons are in docs/training.md
-MOST_LEAD_WEIGHT = 0.5  # a lead depends on how crowded the gallery is, which differs from shop to shop
+MOST_LEAD_WEIGHT = 1.0  # a lead depends on how crowded the gallery is, which differs from shop to shop
 
 
 def calibrate_tracks(found: TrackSet, verifier: Verifier | None = None) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def evidence(answers: Answers, lead: float) -> NDArray[np.float32]:
 
 
 def lead_weight(present: Answers, absent: Answers) -> float:
-    """How much a lead says against a similarity: the ratio of their coefficients in a logistic regression, 0..0.5."""
+    """How much a lead says against a similarity: the ratio of their coefficients in a logistic regression, 0..1."""
     told = np.concatenate([_told(present), _told(absent)]).astype(np.float64)
     right = np.concatenate([present.right, np.zeros(len(absent.right), bool)])
     if right.all() or not right.any():
