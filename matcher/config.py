@@ -118,7 +118,8 @@ class SettleConfig:
     known_s: float = 1.0
     remember_s: float = 600.0
     # Shares of a video's tracks that are exact: up to the first the shop is taken to sell nothing of what is worn, from
-    # the second on all of it, and then less evidence makes a product exact; 0 = it never does.
+    # the second on all of it, and then less evidence makes a product exact; 0 = it never does, nor where
+    # exact_threshold is given.
     sold_none: float = 0.15
     sold_all: float = 0.25
 

@@ -67,6 +67,7 @@ def test_what_looks_like_two_products_is_exact_nowhere() -> None:
 
 def test_it_can_be_switched_off_and_is_forgotten() -> None:
     assert at_end(12, 4, NEAR, sold_all=0.0) == SIMILAR
+    assert at_end(12, 4, NEAR, exact_threshold=0.8) == SIMILAR, "what is given holds"
     assert at_end(12, 4, NEAR, remember_s=1.0) == SIMILAR
     settle = Settle(LIMITS)
     moments = film(12, 4)

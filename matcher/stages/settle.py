@@ -81,7 +81,9 @@ class Settle(PerTrack[Decision]):
         self.thresholds = thresholds
         self.config = config or SettleConfig()
         self._before = WornBefore(self.config.known_s, self.config.remember_s)
-        self._sold = SoldHere(self.config.sold_none, self.config.sold_all, self.config.remember_s)
+        given = self.config.exact_threshold is not None  # holds as it is
+        sold_all = 0.0 if given else self.config.sold_all
+        self._sold = SoldHere(self.config.sold_none, sold_all, self.config.remember_s)
         self._width = 0
         super().__init__(lambda: Decision(self._width), self.config.expire_s)
 
