@@ -62,9 +62,8 @@ class SoldHere(Passing):
         self._to(time)
         if time - self._pruned > _PRUNE_S:
             self._pruned = time
-            self._tracks = {n: one for n, one in self._tracks.items() if time - one.last <= self._remember_s}
-            counted = [one for one in self._tracks.values() if one.seconds >= LEAST_S]
-            self._counted, self._exact = len(counted), sum(one.exact for one in counted)
+            for number in [n for n, one in self._tracks.items() if time - one.last > self._remember_s]:
+                self._count(self._tracks.pop(number), -1)
 
     def note(self, tracks: NDArray[np.int64], exact: NDArray[np.bool_]) -> None:
         """Tracks (N,) of this frame, and whether (N,) each would be exact whatever the shop sells."""
@@ -72,8 +71,12 @@ class SoldHere(Passing):
             return
         for number, is_exact in zip(tracks.tolist(), exact.tolist(), strict=True):
             one = self._tracks.setdefault(number, _Seen(-self._step_s))  # its first frame is its beginning
-            before = one.seconds >= LEAST_S, one.exact
+            self._count(one, -1)
             one.seconds, one.exact, one.last = one.seconds + self._step_s, one.exact or is_exact, self._time
-            if one.seconds >= LEAST_S:
-                self._counted += not before[0]
-                self._exact += one.exact and before != (True, True)
+            self._count(one, 1)
+
+    def _count(self, one: _Seen, sign: int) -> None:
+        """Count a track in, or out with -1, if it was seen for long enough."""
+        if one.seconds >= LEAST_S:
+            self._counted += sign
+            self._exact += sign * one.exact
